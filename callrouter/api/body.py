@@ -1,0 +1,72 @@
+"""Request bodies: JSON objects of bounded size, read in bounded time, checked with every mistake at once."""
+
+import asyncio
+import difflib
+import json
+from http import HTTPStatus
+from typing import Any, NoReturn, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect, Request
+
+from callrouter.api.problems import Problem, wrong_keys
+
+M = TypeVar("M", bound=BaseModel)
+
+MAX_BODY_BYTES = 64 * 1024
+READ_TIMEOUT_S = 10.0
+
+
+async def read_object(request: Request) -> dict[str, Any]:
+    """The body, a JSON object. Raises `Problem` 400, 408 or 413."""
+    raw = await _read(request)
+    try:
+        content = json.loads(raw, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise Problem(HTTPStatus.BAD_REQUEST, "the body is not JSON") from None
+    if not isinstance(content, dict):
+        raise Problem(HTTPStatus.BAD_REQUEST, "the body is not a JSON object")
+    return content
+
+
+def checked(model: type[M], content: dict[str, Any]) -> M:
+    """``content`` as the model has it. Raises `Problem` 422 with every wrong key."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        found: dict[str, str] = {}
+        for detail in error.errors(include_url=False, include_input=False):
+            # The place only: pydantic appends its own words for a union's members.
+            key = ".".join(str(part)[:64] for part in detail["loc"][:2]) or "body"
+            remedy = detail.get("ctx", {}).get("error") or detail["msg"]
+            if detail["type"] == "extra_forbidden":
+                remedy = _unknown(key, model)
+            found[key] = f"{found[key]}; or: {remedy}" if key in found else str(remedy)
+        raise wrong_keys(found.items()) from None
+
+
+async def _read(request: Request) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(READ_TIMEOUT_S):
+            async for part in request.stream():
+                size += len(part)
+                if size > MAX_BODY_BYTES:
+                    detail = f"the body may have {MAX_BODY_BYTES // 1024} KiB at most"
+                    raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, headers={"Connection": "close"})
+                parts.append(part)
+    except TimeoutError:
+        raise Problem(HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive in time") from None
+    except ClientDisconnect:
+        raise Problem(HTTPStatus.BAD_REQUEST, "the body did not arrive") from None
+    return b"".join(parts)
+
+
+def _unknown(key: str, model: type[BaseModel]) -> str:
+    near = difflib.get_close_matches(key, model.model_fields, n=1)
+    return f"unknown; did you mean {near[0]}?" if near else f"unknown; known are {', '.join(model.model_fields)}"
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

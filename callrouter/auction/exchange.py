@@ -1,0 +1,86 @@
+"""What went over the wire, for the call's record: secrets and the caller's personal data masked, and cut."""
+
+import json
+import re
+from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
+from xml.sax.saxutils import escape
+
+from callrouter.buyers.base import Account, Ask, BuyerRequest
+from callrouter.buyers.reply import decode
+from callrouter.domain.caller import Caller
+
+MAX_CHARS = 2_000
+MASK = "***"
+_READ_CHARS = 4 * MAX_CHARS
+_DETAIL_CHARS = 200
+_SHORT = 4
+
+
+class Masker:
+    """Masks everything in a text that this account or this caller must not leave there."""
+
+    def __init__(self, ask: Ask, account: Account) -> None:
+        private = {secret.get_secret_value() for secret in account.credentials.values()}
+        private |= set(_personal(ask.caller))
+        patterns = {_pattern(form) for value in private if value for form in _written(value)}
+        patterns |= set(_phone_patterns(ask.caller.phone))
+        self._private = (
+            re.compile("|".join(sorted(patterns, key=len, reverse=True)), re.IGNORECASE) if patterns else None
+        )
+
+    def text(self, raw: str, limit: int = MAX_CHARS) -> str:
+        """The text masked, then cut to ``limit`` characters."""
+        raw = raw[:_READ_CHARS]
+        shown = self._private.sub(MASK, raw) if self._private else raw
+        return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+    def detail(self, raw: str | None) -> str | None:
+        """A decline's detail, which can quote the buyer's own words."""
+        return None if raw is None else self.text(raw, _DETAIL_CHARS)
+
+    def request(self, request: BuyerRequest) -> str:
+        """Method, address and body."""
+        query = (
+            "?" + "&".join(f"{quote_plus(k)}={quote_plus(v)}" for k, v in request.query)
+            if request.query
+            else ""
+        )
+        body = "\n" + decode(request.body) if request.body else ""
+        return self.text(f"{request.method} {request.url}{query}{body}")
+
+    def response(self, body: bytes) -> str:
+        """The reply's body as text."""
+        return self.text(decode(body[:_READ_CHARS]))
+
+
+def _personal(caller: Caller) -> Iterable[str]:
+    known = (caller.first_name, caller.last_name, caller.email, caller.address, caller.city, caller.ip)
+    yield from (value for value in known if value)
+    # A partner's extras can be anything; short ones are codes (`driver1: 1`) that the record needs.
+    yield from (str(value) for value in caller.fields.values() if len(str(value)) > _SHORT)
+
+
+def _written(value: str) -> set[str]:
+    """The ways in which a value stands in a form, a JSON text or an XML text."""
+    return {
+        value,
+        quote_plus(value),
+        quote(value),
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+        escape(value, {'"': "&quot;", "'": "&apos;"}),
+    }
+
+
+def _pattern(value: str) -> str:
+    exact = re.escape(value)
+    return exact if len(value) >= _SHORT else rf"(?<![^\W_]){exact}(?![^\W_])"
+
+
+def _phone_patterns(phone: str | None) -> Iterable[str]:
+    if phone is None:
+        return
+    area, exchange, line = phone[-10:-7], phone[-7:-4], phone[-4:]
+    yield rf"(?:(?:\+|%2B)?1\D{{0,3}})?{area}\D{{0,3}}{exchange}\D{{0,3}}{line}"
+    yield rf"(?<!\d){line}(?!\d)"

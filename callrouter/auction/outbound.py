@@ -1,0 +1,123 @@
+"""HTTP to buyers: one request, one complete reply or one typed failure, always in time."""
+
+import asyncio
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+import aiohttp
+from yarl import URL
+
+from callrouter.buyers.base import BuyerRequest, BuyerResponse
+from callrouter.domain.reasons import Reason
+
+KEEPALIVE_S = 4.0
+"""Shorter than the 5 s after which common servers drop an idle connection: we do not send twice, so we must not
+meet one that is just being closed."""
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_KEEP_METHOD = frozenset({307, 308})
+
+
+@dataclass(frozen=True)
+class OutboundFailure:
+    """Why there is no reply. ``detail`` holds nothing of the request."""
+
+    reason: Reason
+    detail: str | None = None
+    status: int | None = None
+
+
+class Outbound:
+    """One session for every buyer: no cookies, no decompression, no queue for a connection, no proxy."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def send(
+        self, request: BuyerRequest, timeout_s: float, max_body: int
+    ) -> BuyerResponse | OutboundFailure:
+        """Send and read the whole reply within ``timeout_s``, redirects included. Raises if cancelled."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._follow(request, max_body)
+        except TimeoutError:  # an OSError: it must be caught first
+            return OutboundFailure(Reason.ERROR_TIMEOUT)
+        except aiohttp.ClientResponseError as error:
+            return OutboundFailure(Reason.ERROR_BAD_RESPONSE, type(error).__name__)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return OutboundFailure(Reason.ERROR_UNREACHABLE, type(error).__name__)
+
+    async def _follow(self, request: BuyerRequest, max_body: int) -> BuyerResponse | OutboundFailure:
+        url = _address(request)
+        for last in (False, True):
+            reply = await self._once(request, url, max_body)
+            if not isinstance(reply, _Redirect):
+                return reply
+            target = url.join(URL(reply.location, encoded=True))
+            may_follow = reply.status in _KEEP_METHOD or request.method == "GET"
+            if last or not may_follow or not _same_host(url, target):
+                return OutboundFailure(Reason.ERROR_REDIRECT, status=reply.status)
+            url = target
+        raise AssertionError("unreachable")
+
+    async def _once(
+        self, request: BuyerRequest, url: URL, max_body: int
+    ) -> "BuyerResponse | OutboundFailure | _Redirect":
+        async with self._open().request(
+            request.method, url, data=request.body, headers=request.headers, allow_redirects=False
+        ) as response:
+            location = response.headers.get("Location")
+            if response.status in _REDIRECTS and location:
+                return _Redirect(response.status, location)
+            too_large = OutboundFailure(Reason.ERROR_TOO_LARGE, status=response.status)
+            if (response.content_length or 0) > max_body:
+                response.close()
+                return too_large
+            body = bytearray()
+            async for chunk in response.content.iter_any():
+                body += chunk
+                if len(body) > max_body:
+                    response.close()
+                    return too_large
+            return BuyerResponse(response.status, bytes(body), response.headers.get("Content-Type", ""))
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_S),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+                headers={"Accept-Encoding": "identity", "User-Agent": "callrouter"},
+            )
+            # aiohttp sends a GET again when the connection breaks, which the buyer counts twice and we once.
+            self._session._retry_connection = False
+        return self._session
+
+
+@dataclass(frozen=True)
+class _Redirect:
+    status: int
+    location: str
+
+
+def _address(request: BuyerRequest) -> URL:
+    if not request.query:
+        return URL(request.url, encoded=True)
+    joint = "&" if "?" in request.url else "?"
+    return URL(f"{request.url}{joint}{urlencode(request.query)}", encoded=True)
+
+
+def _same_host(ours: URL, target: URL) -> bool:
+    """The same server, or the same host's step from http up to https; never down."""
+    if target.host != ours.host or target.scheme not in ("http", "https"):
+        return False
+    if target.scheme == ours.scheme:
+        return target.port == ours.port
+    return ours.scheme == "http" and ours.port == 80 and target.port == 443

@@ -1,0 +1,64 @@
+"""When a person may be called back: by the plan's hours and the law's, wherever they could be. Pure."""
+
+from datetime import datetime, time, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from callrouter.dialplan import Hours
+from callrouter.places.zips import lookup, zones_of_number, zones_of_state
+
+LAWFUL_FROM = time(8)
+LAWFUL_TO = time(21)
+"""The hours in which a person may be called, in their own time (47 CFR 64.1200(c)(1))."""
+
+_HORIZON_S = 14 * 86_400
+"""Zones that do not agree within this never will."""
+
+
+def candidate_zones(phone: str | None, zip_code: str | None, state: str | None) -> frozenset[str]:
+    """Every zone that the person could be in: the zip's and the area code's.
+
+    Without a known zip also all of the state's. Empty when nothing is known.
+    """
+    zones = zones_of_number(phone) if phone else frozenset()
+    place = lookup(zip_code) if zip_code else None
+    if place and place.zone:
+        return zones | {place.zone}
+    return zones | (zones_of_state(state) if state else frozenset())
+
+
+def call_back_at(
+    now: float, delay_s: float, hours: Hours, phone: str | None, zip_code: str | None, state: str | None
+) -> float | None:
+    """The first lawful moment from ``now + delay_s`` on, epoch seconds.
+
+    Lawful is within the plan's hours and 08:00 to 21:00 (exclusive) in every candidate zone. ``None`` when no
+    zone is known, or when the zones have no such moment in common: then the person is not called.
+    """
+    opens = max(time.fromisoformat(hours.from_), LAWFUL_FROM)
+    closes = min(time.fromisoformat(hours.to), LAWFUL_TO)
+    zones = [_zone(name) for name in sorted(candidate_zones(phone, zip_code, state))]
+    if not zones or opens >= closes:
+        return None
+    wanted = moment = now + delay_s
+    while moment <= wanted + _HORIZON_S:
+        later = max(_open_from(moment, zone, opens, closes) for zone in zones)
+        if later == moment:
+            return moment
+        moment = later
+    return None
+
+
+def _open_from(moment: float, zone: ZoneInfo, opens: time, closes: time) -> float:
+    """The first moment from ``moment`` on that lies within the hours in this zone."""
+    local = datetime.fromtimestamp(moment, zone)
+    if opens <= local.time() < closes:
+        return moment
+    day = local.date() if local.time() < opens else local.date() + timedelta(days=1)
+    # Clocks change at night, outside the lawful hours: the opening always exists, and once.
+    return datetime.combine(day, opens, zone).timestamp()
+
+
+@cache
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)

@@ -1,0 +1,230 @@
+"""Runs the auctions of this instance's calls, and brings each decision to its caller.
+
+The decision goes to the webhook that is still open, when there is one, else by push to the live call.
+If the push is lost the caller's next poll answers the same dial (``transitions.standing``).
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from callrouter.auction.auction import hold_auction
+from callrouter.auction.budget import Budget
+from callrouter.auction.deps import Deps
+from callrouter.buyers.base import Ask
+from callrouter.calls import transitions
+from callrouter.calls.progress import Applied, Progress
+from callrouter.carrier.seam import Carrier, Command, PushResult
+from callrouter.dialplan import Plan
+from callrouter.domain.call import AuctionRun, Call, CallState
+from callrouter.domain.offer import BuyerResult
+from callrouter.errors import CarrierUnavailable, EngineUnavailable
+from callrouter.metrics import Metrics
+
+PUSH_TRIES = 3
+PUSH_AGAIN_S = 0.3
+
+log = logging.getLogger("callrouter.auction")
+
+
+class OpenWebhook:
+    """A webhook that stays open for a moment in the hope of the decision. One side closes it, exactly once."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._future: asyncio.Future[Command] = asyncio.get_running_loop().create_future()
+        self.open = True
+
+    def answer(self, command: Command) -> bool:
+        """Give the decision to the webhook; ``False`` when it has been answered otherwise already."""
+        if not self.open:
+            return False
+        self.open = False
+        if not self._future.done():
+            self._future.set_result(command)
+        return True
+
+    async def wait(self, timeout_s: float) -> Command | None:
+        """The decision, or ``None`` when it does not come in time; then the webhook counts as closed."""
+        try:
+            async with asyncio.timeout(max(0.0, timeout_s)):
+                return await asyncio.shield(self._future)
+        except TimeoutError:
+            if self.open:
+                self.open = False
+                return None
+            return self._future.result()
+        except asyncio.CancelledError:
+            self.open = False
+            raise
+
+
+class Auctioneer:
+    """See the module. ``on_gone`` is told when a push shows that the caller has left."""
+
+    def __init__(self, deps: Deps, progress: Progress, carrier: Carrier, metrics: Metrics) -> None:
+        self._deps = deps
+        self._progress = progress
+        self._carrier = carrier
+        self._metrics = metrics
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._webhooks: dict[str, OpenWebhook] = {}
+        self.draining = False
+        """Whether this instance is stopping: it starts no auction, and the caller's poll finds another that does."""
+        self.on_gone: Callable[[str], Awaitable[None]] = _ignore
+
+    def begin(self, applied: Applied) -> OpenWebhook:
+        """Start the auction of a call that has just come to it; the webhook that led here may wait on the result."""
+        sid, plan = applied.call.sid, applied.plan
+        if plan is None:
+            raise ValueError("a refused call has no auction")
+        webhook = OpenWebhook(plan)
+        if self.draining:
+            webhook.open = False
+            return webhook
+        self._webhooks[sid] = webhook
+        task = asyncio.create_task(self._run(applied.call, plan), name=f"auction {sid}")
+        self._tasks[sid] = task
+        task.add_done_callback(lambda done: self._tasks.pop(sid, None) if self._tasks.get(sid) is done else None)
+        return webhook
+
+    def running(self, sid: str) -> bool:
+        """Whether this instance runs an auction of this call now."""
+        return sid in self._tasks
+
+    def caller_left(self, sid: str) -> None:
+        """The call has ended: nobody waits for its auction any more."""
+        task = self._tasks.get(sid)
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+
+    async def drain(self, timeout_s: float) -> int:
+        """Wait for the running auctions; how many are left (others take those over)."""
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=timeout_s)
+        left = list(self._tasks.values())
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        return len(left)
+
+    async def _run(self, call: Call, plan: Plan) -> None:
+        run = call.auction
+        if run is None:
+            return
+        outcome = "failed"
+        try:
+            outcome = await self._hold(call, run, plan)
+        except asyncio.CancelledError:
+            outcome = "caller_gone"
+            raise
+        except Exception:
+            log.exception("auction failed", extra={"call_id": call.sid})
+            await self._give_up(call, run)
+        finally:
+            self._metrics.auctions.labels(call.plan, outcome).inc()
+            self._metrics.auction_duration.labels(call.plan).observe(self._deps.clock.now() - run.started_at)
+
+    async def _hold(self, call: Call, run: AuctionRun, plan: Plan) -> str:
+        clock = self._deps.clock
+        started = clock.monotonic()
+        budget = Budget.of(max(0.0, run.deadline_at - clock.now()), clock)
+        already = await self._already(call, run)
+
+        async def keep(result: BuyerResult) -> None:
+            try:
+                await self._progress.store.keep_reply(call.sid, run.no, result)
+            except EngineUnavailable:
+                log.warning("reply not kept", extra={"call_id": call.sid, "buyer": result.buyer})
+
+        ask = Ask(call.sid, call.kind.transfer_type, call.caller, plan.auction.floor)
+        self._metrics.auction_overhead.labels("prepare").observe(clock.monotonic() - started)
+        closed = await hold_auction(self._deps, plan, ask, budget, run.excluded, keep, already)
+        decided = clock.monotonic()
+        applied = await self._settle(
+            call,
+            run,
+            lambda c, at: transitions.auction_closed(c, run.no, closed.offers, closed.closed_by, at),
+        )
+        self._metrics.auction_overhead.labels("decide").observe(clock.monotonic() - decided)
+        if applied is not None:
+            await self._deliver(applied)
+        self._metrics.auction_overhead.labels("respond").observe(clock.monotonic() - decided)
+        if closed.offers:
+            self._metrics.buyer_wins.labels(closed.offers[0].buyer).inc()
+            return "sold"
+        asked = any(result.asked_at is not None for result in closed.results)
+        return "no_offer" if asked else "nobody_called"
+
+    async def _already(self, call: Call, run: AuctionRun) -> dict[str, BuyerResult]:
+        """What an earlier owner of this auction had heard; nothing is asked twice."""
+        try:
+            replies = await self._progress.store.replies(call.sid)
+        except EngineUnavailable:
+            return {}
+        mine = f"{run.no}:"
+        return {key.removeprefix(mine): result for key, result in replies.items() if key.startswith(mine)}
+
+    async def _settle(self, call: Call, run: AuctionRun, decide: transitions.Decide) -> Applied | None:
+        """Store the decision; without the engine it is taken from memory and spooled."""
+        event_id = f"auction:{run.no}"
+        try:
+            applied = await self._progress.apply(call.sid, event_id, self._deps.clock.now(), decide)
+            return applied if applied.changed else None
+        except EngineUnavailable:
+            known = self._progress.remembered(call.sid) or call
+            plan = self._progress.plan(known)
+            step = decide(known, self._progress.setting(plan, self._deps.clock.now()))
+            if step.call is known:
+                return None
+            return self._progress.apply_unstored(known, step, plan, event_id)
+
+    async def _give_up(self, call: Call, run: AuctionRun) -> None:
+        try:
+            applied = await self._settle(call, run, lambda c, at: transitions.fail(c, at, "the auction failed"))
+            if applied is not None:
+                await self._deliver(applied)
+        except Exception:
+            log.exception("failed auction could not be closed", extra={"call_id": call.sid})
+
+    async def _deliver(self, applied: Applied) -> None:
+        webhook = self._webhooks.pop(applied.call.sid, None)
+        if applied.command is None or (webhook is not None and webhook.answer(applied.command)):
+            return
+        await self._push(applied)
+
+    async def _push(self, applied: Applied) -> None:
+        sid, command = applied.call.sid, applied.command
+        for _ in range(PUSH_TRIES):
+            if command is None or not await self._still_wanted(applied):
+                return
+            result = await self._carrier.push(sid, applied.call.plan, command)
+            self._metrics.pushes.labels(result.value).inc()
+            if result is not PushResult.NOT_LIVE:
+                return  # done, or unknown: then the poll answers, and nothing is sent twice
+            try:
+                leg = await self._carrier.look_up(sid)
+            except CarrierUnavailable:
+                return
+            if leg is None or leg.status.final:
+                await self.on_gone(sid)
+                return
+            await asyncio.sleep(PUSH_AGAIN_S)
+
+    async def _still_wanted(self, applied: Applied) -> bool:
+        """Whether the call stands where the decision left it, and no poll may have answered it meanwhile."""
+        attempt = applied.call.attempt
+        if applied.call.state is not CallState.DIALLING or attempt is None:
+            return True
+        if attempt.claimed_until is None or self._deps.clock.now() > attempt.claimed_until - PUSH_AGAIN_S:
+            return False
+        try:
+            call = (await self._progress.store.load(applied.call.sid)).call
+        except EngineUnavailable:
+            return True
+        latest = call.attempt if call else None
+        return latest is not None and latest.no == attempt.no and latest.live and latest.initiated_at is None
+
+
+async def _ignore(sid: str) -> None:
+    return None

@@ -1,0 +1,200 @@
+"""Applying transitions: load, decide, commit; from memory and the spool while the engine is out."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from callrouter.calls import transitions
+from callrouter.calls.record import record
+from callrouter.calls.setting import Setting, Step
+from callrouter.calls.spool import Spool
+from callrouter.calls.store import CallStore, Commit, with_callback_id
+from callrouter.carrier.seam import Apologise, Capabilities, Command, Farewell
+from callrouter.dialplan import Plan
+from callrouter.domain.call import Call, CallKind, CallState, Outcome
+from callrouter.domain.caller import Caller
+from callrouter.domain.clock import Clock
+
+LOOK_S = 20.0
+"""How long nothing may happen to a call before the sweeper asks the carrier."""
+LOOK_BRIDGED_S = 60.0
+LOOK_GONE_S = 3.0
+NO_PLAN = "-"
+"""The plan of a refused call."""
+_CONFLICTS = 20
+_REMEMBERED = 5_000
+
+PlanOf = Callable[[str], Plan | None]
+Measure = Callable[[Call | None, Call, Step], None]
+
+
+class UnknownCall(Exception):
+    """The engine has no call of this id."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A call after an event, and what the carrier should now do."""
+
+    call: Call
+    command: Command | None
+    plan: Plan | None
+    """``None`` only for a refused call."""
+    changed: bool
+    runs_auction: bool = False
+
+
+class Progress:
+    """Moves calls from state to state, each step durable before anybody acts on it."""
+
+    def __init__(
+        self,
+        store: CallStore,
+        spool: Spool,
+        clock: Clock,
+        instance: str,
+        carrier: Capabilities,
+        plan_of: PlanOf,
+        measure: Measure,
+    ) -> None:
+        self.store = store
+        self._spool = spool
+        self._clock = clock
+        self.instance = instance
+        self._carrier = carrier
+        self._plan_of = plan_of
+        self._measure = measure
+        self._memory: OrderedDict[str, Call] = OrderedDict()
+
+    def setting(self, plan: Plan, received_at: float) -> Setting:
+        """What a transition of this plan may know now."""
+        return Setting(plan, self._clock.now(), received_at, self.instance, self._carrier)
+
+    async def create(
+        self, sid: str, event_id: str, plan: Plan, received_at: float, first: Callable[[Setting], Step]
+    ) -> Applied:
+        """Apply the first step of a new call; a repeat is answered from where the call stands."""
+        step = first(self.setting(plan, received_at))
+        done = await self.store.commit(await self._commit(step, event_id), 0)
+        if done.kind != "ok":
+            return await self.standing(sid, received_at)
+        return self._applied(None, step, plan, done.callback_id)
+
+    async def refuse(self, sid: str, to: str, caller: Caller) -> None:
+        """Record a call to a number that no plan has."""
+        now = self._clock.now()
+        call = Call(
+            sid=sid,
+            plan=NO_PLAN,
+            kind=CallKind.INBOUND,
+            to=to[:40],
+            caller=caller,
+            state=CallState.ENDED,
+            outcome=Outcome.REFUSED,
+            started_at=now,
+            ended_at=now,
+        ).noted(now, "refused", "not a number of any plan")
+        await self.store.commit(Commit(call, "arrived", 0, record=record(call, {})), 0)
+
+    async def apply(self, sid: str, event_id: str, received_at: float, decide: transitions.Decide) -> Applied:
+        """Apply one event to a call; repeats and events after the end change nothing.
+
+        Raises `UnknownCall`, `EngineUnavailable`.
+        """
+        stored = await self.store.load(sid, event_id)
+        call, version = stored.call, stored.version
+        for _ in range(_CONFLICTS):
+            if call is None:
+                raise UnknownCall(sid)
+            if stored.seen or call.state is CallState.ENDED:
+                return self._unchanged(call, received_at)
+            plan = self.plan(call)
+            step = decide(call, self.setting(plan, received_at))
+            if step.call is call:
+                return Applied(call, step.command, plan, changed=False)
+            done = await self.store.commit(await self._commit(step, event_id), version)
+            if done.kind == "ok":
+                return self._applied(call, step, plan, done.callback_id)
+            if done.kind != "conflict":
+                return await self.standing(sid, received_at)
+            call, version = done.current, done.version
+        raise RuntimeError(f"{_CONFLICTS} conflicts in a row on one call")
+
+    async def standing(self, sid: str, received_at: float) -> Applied:
+        """Where the call stands. Raises `UnknownCall`, `EngineUnavailable`."""
+        call = (await self.store.load(sid)).call
+        if call is None:
+            raise UnknownCall(sid)
+        return self._unchanged(call, received_at)
+
+    def remembered(self, sid: str) -> Call | None:
+        """The call as this instance last saw it, for when the engine is out."""
+        return self._memory.get(sid)
+
+    def apply_unstored(self, call: Call | None, step: Step, plan: Plan, event_id: str) -> Applied:
+        """Go on without the engine: the step is on disk before the carrier is answered.
+
+        Raises `OSError` when the disk refuses as well.
+        """
+        self._spool.keep(self._commit_without_replies(step, event_id), self._clock.now())
+        self._measure(call, step.call, step)
+        self._remember(step.call)
+        return Applied(step.call, step.command, plan, changed=True, runs_auction=step.runs_auction)
+
+    def _applied(self, before: Call | None, step: Step, plan: Plan, callback_id: str | None) -> Applied:
+        after = with_callback_id(step.call, callback_id)
+        self._measure(before, after, step)
+        self._remember(after)
+        return Applied(after, step.command, plan, changed=True, runs_auction=step.runs_auction)
+
+    def _unchanged(self, call: Call, received_at: float) -> Applied:
+        self._remember(call)
+        if call.outcome is Outcome.REFUSED:
+            return Applied(call, Apologise(Farewell.REFUSED), None, changed=False)
+        plan = self.plan(call)
+        return Applied(call, transitions.standing(call, self.setting(plan, received_at)), plan, changed=False)
+
+    def plan(self, call: Call) -> Plan:
+        """The call's plan, also one whose file is gone meanwhile."""
+        plan = self._plan_of(call.plan)
+        if plan is None:
+            raise RuntimeError(f"plan {call.plan} of a live call is not loaded")
+        return plan
+
+    async def _commit(self, step: Step, event_id: str) -> Commit:
+        call = step.call
+        if call.state is not CallState.ENDED:
+            return Commit(call, event_id, self._look_at(call), withdraws_callback=step.withdraws_callback)
+        replies = await self.store.replies(call.sid)
+        plan = self._plan_of(call.plan)
+        return Commit(
+            call,
+            event_id,
+            look_at=0,
+            record=record(call, replies, plan.buyers if plan else ()),
+            callback=step.callback,
+            withdraws_callback=step.withdraws_callback,
+        )
+
+    def _commit_without_replies(self, step: Step, event_id: str) -> Commit:
+        call = step.call
+        ended = call.state is CallState.ENDED
+        return Commit(
+            call,
+            event_id,
+            look_at=0 if ended else self._look_at(call),
+            record=record(call, {}) if ended else None,
+            callback=step.callback,
+            withdraws_callback=step.withdraws_callback,
+        )
+
+    def _look_at(self, call: Call) -> float:
+        if call.gone_at is not None:
+            return self._clock.now() + LOOK_GONE_S
+        return self._clock.now() + (LOOK_BRIDGED_S if call.state is CallState.BRIDGED else LOOK_S)
+
+    def _remember(self, call: Call) -> None:
+        self._memory[call.sid] = call
+        self._memory.move_to_end(call.sid)
+        while len(self._memory) > _REMEMBERED:
+            self._memory.popitem(last=False)

@@ -1,0 +1,111 @@
+"""The record of a call, as ``GET /api/v1/calls/{sid}`` shows it and the ledger keeps it. Pure."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from callrouter.domain.call import Attempt, Call, CallState
+from callrouter.domain.clock import rfc3339
+from callrouter.domain.money import dollars
+from callrouter.domain.offer import BuyerResult, Decline, Offer
+from callrouter.domain.reasons import Reason
+
+
+def record(call: Call, replies: Mapping[str, BuyerResult], plan_buyers: Iterable[str] = ()) -> dict[str, Any]:
+    """The whole decision of one call.
+
+    ``replies`` maps ``<auction no>:<buyer>`` to that buyer's result. A buyer of ``plan_buyers`` that an ended call
+    never heard from (the caller left first) is listed as such: nobody is missing.
+    """
+    return {
+        "sid": call.sid,
+        "plan": call.plan,
+        "kind": call.kind.value,
+        "from": call.caller.phone,
+        "to": call.to,
+        "state": call.state.value,
+        "outcome": call.outcome.value if call.outcome else None,
+        "qualified": call.qualified,
+        "buyer": call.buyer,
+        "payout": dollars(call.payout) if call.payout is not None else None,
+        "min_duration_s": call.min_duration_s,
+        "bridged_s": call.bridged_s,
+        "started_at": rfc3339(call.started_at),
+        "ended_at": rfc3339(call.ended_at),
+        "zip": call.caller.zip,
+        "region": call.caller.state,
+        "results": [_result(no, result) for no, result in _complete(call, replies, plan_buyers)],
+        "attempts": [_attempt(attempt) for attempt in call.attempts],
+        "callback": _callback(call),
+        "sale": None,
+        "events": [{"at": rfc3339(e.at), "event": e.event, "detail": e.detail} for e in call.timeline],
+    }
+
+
+def auctions_of(call: Call) -> int:
+    """How many auctions the call has had."""
+    return call.auction.no if call.auction else 0
+
+
+def _complete(
+    call: Call, replies: Mapping[str, BuyerResult], plan_buyers: Iterable[str]
+) -> list[tuple[int, BuyerResult]]:
+    found = {(int(no), buyer): r for (no, _, buyer), r in ((key.partition(":"), r) for key, r in replies.items())}
+    if call.state is CallState.ENDED:
+        gone = Decline(reason=Reason.NOT_CALLED_CALLER_GONE, detail="the caller left before it answered")
+        for buyer in plan_buyers:
+            for no in range(1, auctions_of(call) + 1):
+                found.setdefault((no, buyer), BuyerResult(buyer=buyer, decline=gone))
+    return [(no, result) for (no, _), result in sorted(found.items(), key=lambda item: item[0])]
+
+
+def _result(auction_no: int, result: BuyerResult) -> dict[str, Any]:
+    decline, exchange = result.decline, result.exchange
+    return {
+        "auction": auction_no,
+        "buyer": result.buyer,
+        "reason": result.label,
+        "elapsed_s": round(result.elapsed_s, 3),
+        "asked_at": rfc3339(result.asked_at),
+        "buyer_code": decline.buyer_code if decline else None,
+        "detail": decline.detail if decline else None,
+        "offer": _offer(result.offer) if result.offer else None,
+        "exchange": exchange.model_dump() if exchange else None,
+    }
+
+
+def _offer(offer: Offer) -> dict[str, Any]:
+    return {
+        "number": offer.number,
+        "payout": dollars(offer.payout),
+        "min_duration_s": offer.min_duration_s,
+        "min_duration_stated": offer.min_duration_stated,
+        "received_at": rfc3339(offer.received_at),
+        "expires_at": rfc3339(offer.expires_at),
+        "provider": offer.provider,
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "no": attempt.no,
+        "buyer": attempt.offer.buyer,
+        "number": attempt.offer.number,
+        "payout": dollars(attempt.offer.payout),
+        "offer_age_s": round(attempt.offer.age_s(attempt.decided_at), 3),
+        "ring_timeout_s": attempt.ring_timeout_s,
+        "decided_at": rfc3339(attempt.decided_at),
+        "initiated_at": rfc3339(attempt.initiated_at),
+        "ringing_at": rfc3339(attempt.ringing_at),
+        "answered_at": rfc3339(attempt.answered_at),
+        "ended_at": rfc3339(attempt.ended_at),
+        "result": attempt.result.value if attempt.result else None,
+        "bridged_s": attempt.talk_s if attempt.answered_at or attempt.bridged_s or attempt.leg_s else None,
+    }
+
+
+def _callback(call: Call) -> dict[str, Any] | None:
+    if call.callback is None:
+        return None
+    if call.callback.startswith("none"):
+        return {"id": None, "due_at": None, "why": call.callback.removeprefix("none: ")}
+    return {"id": call.callback, "due_at": rfc3339(call.callback_at), "why": None}

@@ -1,0 +1,48 @@
+"""What a transition is given, and what it gives back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from callrouter.carrier.seam import Capabilities, Command
+from callrouter.dialplan import Plan
+from callrouter.domain.call import Call
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Everything a transition may know besides the call and the event."""
+
+    plan: Plan
+    now: float
+    """Epoch seconds."""
+    received_at: float
+    """When the first byte of the webhook came: budgets start here."""
+    instance: str
+    carrier: Capabilities
+
+
+@dataclass(frozen=True)
+class CallbackWanted:
+    """A callback that a call owes: it is enqueued in the same step that closes the call."""
+
+    id: str
+    due_at: float
+    """When the person is to be called, epoch seconds."""
+    deadline_at: float
+    """After this it is given up, epoch seconds."""
+    payload: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One transition: the call after it, what the carrier is told, and what must follow, all or nothing."""
+
+    call: Call
+    command: Command | None
+    """``None`` answers a status report: nothing to say."""
+    runs_auction: bool = False
+    callback: CallbackWanted | None = None
+    withdraws_callback: bool = False
+    """The person talks to a buyer: a callback that still stands is cancelled."""
+    expired: tuple[str, ...] = ()
+    """Buyers whose offers lapsed undialled."""

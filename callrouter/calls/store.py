@@ -1,0 +1,142 @@
+"""Calls in the engine: loaded with their version, changed by one durable script."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from callrouter.calls.closing import CALLBACK_ID
+from callrouter.calls.setting import CallbackWanted
+from callrouter.domain.call import Call
+from callrouter.domain.offer import BuyerResult
+from callrouter.engine.client import Engine
+from callrouter.engine.keys import CALL_TTL_S, REPLIES_TTL_S, STANDING_TTL_S
+
+CANCEL_DEADLINE_S = 86_400
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A call as loaded."""
+
+    call: Call | None
+    version: int
+    seen: bool = False
+    """Whether the event that was asked about has been applied already."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """Everything that one transition writes."""
+
+    call: Call
+    event_id: str
+    look_at: float
+    """When the sweeper should look at the call if nothing else happens, epoch seconds; 0 when it has ended."""
+    record: Mapping[str, object] | None = None
+    """The ledger's record; given exactly when the call ends."""
+    callback: CallbackWanted | None = None
+    withdraws_callback: bool = False
+
+
+@dataclass(frozen=True)
+class Committed:
+    """What became of a commit."""
+
+    kind: str
+    """``ok``, ``repeat`` (event applied before), ``closed`` (the call has ended) or ``conflict``."""
+    version: int = 0
+    callback_id: str | None = None
+    current: Call | None = None
+    """The call as it stands, on a conflict."""
+
+
+class CallStore:
+    """The calls of one engine. Every method raises `EngineUnavailable`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def load(self, sid: str, event_id: str = "") -> Stored:
+        """The call, its version, and whether ``event_id`` was applied."""
+        doc, version, seen = await self._engine.hash_fields(
+            self._engine.keys.call(sid), "doc", "version", f"e:{event_id}"
+        )
+        return Stored(Call.model_validate_json(doc) if doc else None, int(version or 0), seen is not None)
+
+    async def commit(self, commit: Commit, version: int | None) -> Committed:
+        """Apply one transition if the call still has ``version``; ``None`` replays what the spool kept.
+
+        Doing it twice does no harm: the event's id is marked in the same step.
+        """
+        keys, args = self._arguments(commit, version)
+        answer = await self._engine.run("commit", keys, args, again=bool(commit.event_id))
+        match answer:
+            case ["ok", new_version, callback_id]:
+                return Committed("ok", int(new_version), callback_id or None)
+            case ["conflict", doc, current_version]:
+                return Committed(
+                    "conflict", int(current_version), current=Call.model_validate_json(doc) if doc else None
+                )
+            case [kind]:
+                return Committed(str(kind))
+        raise AssertionError(f"commit.lua answered {answer!r}")
+
+    async def keep_reply(self, sid: str, auction_no: int, result: BuyerResult) -> bool:
+        """Keep a buyer's result; the first one of an auction wins. Whether this was it."""
+        key = self._engine.keys.replies(sid)
+        return await self._engine.hash_set_new(
+            key, f"{auction_no}:{result.buyer}", result.model_dump_json(), REPLIES_TTL_S
+        )
+
+    async def replies(self, sid: str) -> dict[str, BuyerResult]:
+        """Every result kept, by ``<auction no>:<buyer>``."""
+        found = await self._engine.hash(self._engine.keys.replies(sid))
+        return {field: BuyerResult.model_validate_json(text) for field, text in found.items()}
+
+    async def live_sids(self, limit: int = 1_000) -> list[str]:
+        """Calls that have not ended."""
+        return await self._engine.sorted_range(self._engine.keys.live, "-inf", "+inf", limit)
+
+    async def claim_looks(self, limit: int, next_look_s: float) -> list[str]:
+        """Live calls that are due to be looked at, for this instance alone until ``next_look_s`` have passed."""
+        args = [self._engine.time_arg(), limit, int(next_look_s * 1000)]
+        return list(await self._engine.run("look", [self._engine.keys.live], args))
+
+    def _arguments(self, commit: Commit, version: int | None) -> tuple[list[str], list[str | int | float]]:
+        keys, call, callback = self._engine.keys, commit.call, commit.callback
+        phone = call.caller.phone
+        withdraws = commit.withdraws_callback and phone is not None
+        cancel_id = f"cancel-{call.sid}-{len(call.attempts)}" if withdraws else ""
+        cancel = json.dumps({"plan": call.plan, "phone": phone, "sid": call.sid}) if withdraws else ""
+        end_ms = int(((call.ended_at or call.started_at) + CANCEL_DEADLINE_S) * 1000)
+        return [
+            keys.call(call.sid),
+            keys.live,
+            keys.ledger,
+            keys.outbox_due,
+            keys.outbox_dead,
+            keys.outbox_recent,
+            keys.standing(call.plan, phone or "-"),
+        ], [
+            self._engine.time_arg(),
+            "force" if version is None else version,
+            commit.event_id,
+            call.model_dump_json(),
+            CALL_TTL_S,
+            int(commit.look_at * 1000),
+            json.dumps(commit.record, separators=(",", ":")) if commit.record is not None else "",
+            call.sid,
+            keys.job(""),
+            callback.id if callback else "",
+            int(callback.deadline_at * 1000) if callback else 0,
+            json.dumps(callback.payload) if callback else "",
+            STANDING_TTL_S * 1000,
+            cancel_id,
+            cancel,
+            end_ms,
+        ]
+
+
+def with_callback_id(call: Call, callback_id: str | None) -> Call:
+    """The call as the closing script stored it."""
+    return call.replaced(callback=callback_id) if callback_id and call.callback == CALLBACK_ID else call

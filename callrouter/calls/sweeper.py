@@ -1,0 +1,144 @@
+"""Finds the calls whose end nobody told us, and those that came while nobody here could answer.
+
+Status callbacks are best effort, and an instance that was killed heard none. The carrier knows: each live call that
+has been quiet for long is looked up, and its list of recent calls is held against ours.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from callrouter.calls import transitions
+from callrouter.calls.auctioneer import Auctioneer
+from callrouter.calls.progress import LOOK_BRIDGED_S, LOOK_S, Progress, UnknownCall
+from callrouter.calls.spool import Spool
+from callrouter.carrier.seam import Carrier, Leg
+from callrouter.dialplan import Plan
+from callrouter.domain.call import CallKind, CallState
+from callrouter.domain.caller import Caller
+from callrouter.domain.clock import Clock
+from callrouter.domain.phone import caller_number
+from callrouter.engine.client import Engine
+from callrouter.errors import CarrierUnavailable, EngineUnavailable
+
+EVERY_S = 1.0
+AT_ONCE = 20
+MISSED_EVERY_S = 15.0
+OVERLAP_S = 120.0
+"""How far before the last look the list of recent calls is read again."""
+
+log = logging.getLogger("callrouter.calls")
+
+
+class Sweeper:
+    """See the module. Runs in every instance; the engine hands each call to one of them."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        progress: Progress,
+        auctioneer: Auctioneer,
+        carrier: Carrier,
+        spool: Spool,
+        clock: Clock,
+        plan_for: Callable[[str], tuple[Plan, CallKind] | None],
+    ) -> None:
+        self._engine = engine
+        self._progress = progress
+        self._auctioneer = auctioneer
+        self._carrier = carrier
+        self._spool = spool
+        self._clock = clock
+        self._plan_for = plan_for
+        self.last_round = float("-inf")
+        """When a round last ended well, on the monotonic clock."""
+
+    async def run(self) -> None:
+        """Sweep until cancelled."""
+        while True:
+            try:
+                await self.once()
+                self.last_round = self._clock.monotonic()
+            except (EngineUnavailable, CarrierUnavailable) as error:
+                log.warning("sweep put off", extra={"why": type(error).__name__})
+            except Exception:
+                log.exception("sweep failed")
+            await asyncio.sleep(EVERY_S)
+
+    async def once(self) -> None:
+        """One round: replay the spool, look at quiet calls, and now and then for missed ones."""
+        await self._spool.replay(self._progress.store)
+        for sid in await self._progress.store.claim_looks(AT_ONCE, LOOK_S):
+            await self._look(sid)
+        if await self._claims_missed():
+            await self.find_missed()
+
+    async def _look(self, sid: str) -> None:
+        try:
+            call = (await self._progress.standing(sid, self._clock.now())).call
+        except UnknownCall:
+            await self._forget(sid)
+            return
+        if call.state is CallState.ENDED:
+            await self._forget(sid)
+            return
+        leg = await self._carrier.look_up(sid)
+        if leg is not None and not leg.status.final:
+            if call.state is CallState.BRIDGED:
+                await self._look_later(sid)
+            return
+        legs = await self._carrier.legs_of(sid) if call.attempts else ()
+        if any(not found.status.final for found in legs):
+            return
+        log.info("call found ended", extra={"call_id": sid, "state": call.state.value})
+        await self._progress.apply(sid, "lost", self._clock.now(), lambda c, at: transitions.lost(c, legs, at))
+        self._auctioneer.caller_left(sid)
+
+    async def find_missed(self) -> int:
+        """Hold the carrier's recent calls against ours; how many had been missed."""
+        started, keys = self._clock.now(), self._engine.keys
+        (since,) = await self._engine.hash_fields(keys.sweep, "calls_since")
+        missed = 0
+        if since is not None:
+            for leg in await self._carrier.recent_calls(float(since) - OVERLAP_S):
+                missed += await self._missed(leg)
+        await self._engine.raw("hset", lambda r: r.hset(keys.sweep, "calls_since", str(started)), again=True)
+        return missed
+
+    async def _missed(self, leg: Leg) -> bool:
+        found = self._plan_for(leg.to)
+        if found is None or not leg.status.final:
+            return False
+        try:
+            await self._progress.standing(leg.sid, self._clock.now())
+            return False
+        except UnknownCall:
+            plan, kind = found
+        taken = any(child.duration_s > 0 for child in await self._carrier.legs_of(leg.sid))
+        caller = Caller(phone=caller_number(leg.from_raw))
+        started_at = leg.started_at if leg.started_at is not None else self._clock.now()
+        applied = await self._progress.create(
+            leg.sid,
+            "missed",
+            plan,
+            self._clock.now(),
+            lambda at: transitions.missed(leg.sid, leg.to, kind, caller, started_at, taken, at),
+        )
+        log.warning("missed call found", extra={"call_id": leg.sid, "callback": applied.call.callback})
+        return applied.changed
+
+    async def _claims_missed(self) -> bool:
+        """Whether this instance should look for missed calls now; one does, every `MISSED_EVERY_S`."""
+        key = self._engine.keys.sweep_due
+        await self._engine.raw("zadd", lambda r: r.zadd(key, {"missed": 0}, nx=True), again=True)
+        args = [self._engine.time_arg(), 1, int(MISSED_EVERY_S * 1000)]
+        return bool(await self._engine.run("look", [key], args))
+
+    async def _look_later(self, sid: str) -> None:
+        at_ms = int((self._clock.now() + LOOK_BRIDGED_S) * 1000)
+        live = self._engine.keys.live
+        await self._engine.raw("zadd", lambda r: r.zadd(live, {sid: at_ms}, xx=True), again=True)
+
+    async def _forget(self, sid: str) -> None:
+        await self._engine.raw("zrem", lambda r: r.zrem(self._engine.keys.live, sid), again=True)

@@ -1,0 +1,330 @@
+"""What each event does to a call: pure functions from a call and an event to a `Step`.
+
+Nothing here knows the engine, the carrier or the clock; ``Setting.now`` is passed in.
+An event that no longer fits (late, repeated, reordered) leaves the call as it is and is answered with what the
+caller should hear now.
+"""
+
+from collections.abc import Callable
+
+from callrouter.calls.closing import close
+from callrouter.calls.setting import Setting, Step
+from callrouter.calls.states import moved
+from callrouter.calls.window import ring_timeout_s
+from callrouter.carrier.seam import (
+    Apologise,
+    AskZip,
+    BridgeTo,
+    CallerStatus,
+    Command,
+    DialEnded,
+    DialStatus,
+    Farewell,
+    HangUp,
+    Hold,
+    Leg,
+    LegChanged,
+    LegStatus,
+    ZipEntered,
+)
+from callrouter.domain.call import Attempt, AttemptResult, AuctionRun, Call, CallKind, CallState, Outcome
+from callrouter.domain.caller import Caller
+from callrouter.domain.offer import Offer
+from callrouter.places.zips import lookup, read_zip
+
+Decide = Callable[[Call, Setting], Step]
+"""A transition bound to its event."""
+
+CLAIM_S = 1.5
+"""How long a push may take before a poll answers the same dial itself."""
+
+
+def arrive(sid: str, to: str, kind: CallKind, caller: Caller, carrier_zip: str | None, at: Setting) -> Step:
+    """A caller reached one of the plan's numbers: ask what we must know, or start the auction at once."""
+    call = Call(
+        sid=sid,
+        plan=at.plan.plan,
+        kind=kind,
+        to=to,
+        caller=_placed(caller),
+        started_at=at.received_at,
+        carrier_zip=carrier_zip,
+    ).noted(at.received_at, "arrived", kind.value)
+    if call.caller.zip is None and at.plan.intake.zip == "caller_id":
+        call = _with_zip(call, carrier_zip)
+    if call.caller.zip is None and at.plan.intake.zip != "caller_id":
+        return _ask(call, at)
+    return begin_auction(call, at)
+
+
+def zip_entered(call: Call, event: ZipEntered, at: Setting) -> Step:
+    """The caller answered the question for the zip, or did not."""
+    if call.state is not CallState.INTAKE or event.try_no != call.zip_tries:
+        return Step(call, standing(call, at))
+    zip_code = read_zip(event.digits or event.speech or "")
+    call = call.noted(at.now, "zip_entered", "understood" if zip_code else "not understood")
+    if zip_code is None and call.zip_tries < at.plan.intake.attempts:
+        return _ask(call, at)
+    if zip_code is None and at.plan.intake.zip == "ask_then_caller_id":
+        zip_code = call.carrier_zip
+    return begin_auction(_with_zip(call, zip_code), at)
+
+
+def begin_auction(call: Call, at: Setting) -> Step:
+    """Start the call's next auction, run by this instance, on the budget of the webhook that led to it."""
+    excluded = tuple(dict.fromkeys(attempt.offer.buyer for attempt in call.attempts))
+    run = AuctionRun(
+        no=call.auction.no + 1 if call.auction else 1,
+        started_at=at.now,
+        deadline_at=at.received_at + at.plan.auction.deadline_s,
+        owner=at.instance,
+        excluded=excluded,
+    )
+    call = moved(call, CallState.AUCTION, auction=run, offers=()).noted(at.now, "auction_started", str(run.no))
+    return Step(call, Hold(run.no, 0), runs_auction=True)
+
+
+def take_over(call: Call, at: Setting) -> Step:
+    """The instance that ran the auction is gone: this one goes on with what is left of its time."""
+    if call.state is not CallState.AUCTION or call.auction is None:
+        return Step(call, standing(call, at))
+    run = call.auction.model_copy(update={"owner": at.instance})
+    call = call.replaced(auction=run).noted(at.now, "auction_taken_over", str(run.no))
+    return Step(call, Hold(run.no, 0), runs_auction=True)
+
+
+def auction_closed(call: Call, auction_no: int, offers: tuple[Offer, ...], closed_by: str, at: Setting) -> Step:
+    """The auction has its ranked offers: dial the best that can still be dialled."""
+    if call.state is not CallState.AUCTION or call.auction is None or call.auction.no != auction_no:
+        return Step(call, standing(call, at))
+    run = call.auction.model_copy(update={"closed_at": at.now, "offers": len(offers)})
+    call = call.replaced(auction=run, offers=offers).noted(
+        at.now, "auction_closed", f"{len(offers)} offers, {closed_by}"
+    )
+    return _next(call, at, may_ask_again=False)
+
+
+def leg_changed(call: Call, event: LegChanged, at: Setting) -> Step:
+    """The buyer's leg moved on. Statuses come in any order: each sets what it knows, once."""
+    attempt = next((a for a in call.attempts if a.no == event.attempt_no), None)
+    if attempt is None or call.state is CallState.ENDED:
+        return Step(call, None)
+    news: dict[str, object] = {"leg_sid": attempt.leg_sid or event.leg_sid}
+    field = {
+        LegStatus.INITIATED: "initiated_at",
+        LegStatus.RINGING: "ringing_at",
+        LegStatus.IN_PROGRESS: "answered_at",
+    }.get(event.status, "ended_at")
+    if getattr(attempt, field) is None:
+        news[field] = at.now
+    if event.leg_s is not None:
+        news["leg_s"] = event.leg_s
+    attempt = attempt.model_copy(update=news)
+    call = call.with_attempt(attempt).noted(at.now, f"leg_{event.status.value.replace('-', '_')}", str(attempt.no))
+    if event.status is LegStatus.IN_PROGRESS and call.state is CallState.DIALLING and attempt.live:
+        return Step(moved(call, CallState.BRIDGED), None, withdraws_callback=True)
+    if event.status.final and call.gone_at is not None and attempt.live and attempt is call.attempt:
+        return _settle_gone(call, attempt, event.status, event.leg_s, at)
+    return Step(call, None)
+
+
+def dial_ended(call: Call, event: DialEnded, at: Setting) -> Step:
+    """A dial is over: the call is done, or the caller is offered on."""
+    attempt = next((a for a in call.attempts if a.no == event.attempt_no), None)
+    if attempt is None or not attempt.live or call.state is CallState.ENDED:
+        return Step(call, standing(call, at))
+    result = _result_of(event, at)
+    attempt = attempt.model_copy(
+        update={
+            "result": result,
+            "bridged_s": event.bridged_s,
+            "ended_at": attempt.ended_at or at.now,
+            "leg_sid": attempt.leg_sid or event.leg_sid,
+        }
+    )
+    call = call.with_attempt(attempt).noted(at.now, "dial_ended", f"{attempt.no} {result.value}")
+    if result is AttemptResult.BRIDGED:
+        return close(call, Outcome.BRIDGED, at)
+    if not event.caller_there:
+        return close(call, Outcome.ABANDONED, at)
+    return _next(call, at, may_ask_again=True)
+
+
+def caller_status(call: Call, event: CallerStatus, at: Setting) -> Step:
+    """The caller's own leg ended. While a dial is open its own report, or the sweeper, tells how that ended."""
+    if not event.status.final or call.state is CallState.ENDED or call.gone_at is not None:
+        return Step(call, None)
+    call = call.replaced(gone_at=at.now).noted(at.now, "caller_gone")
+    attempt = call.attempt
+    if attempt is None or not attempt.live or call.state not in (CallState.DIALLING, CallState.BRIDGED):
+        return close(call, Outcome.ABANDONED, at)
+    if attempt.leg_s is not None:
+        return _settle_gone(call, attempt, LegStatus.COMPLETED, attempt.leg_s, at)
+    return Step(call, None)
+
+
+def dial_lapsed(call: Call, at: Setting) -> Step:
+    """The dial that was decided never started and its window is over: the next one."""
+    attempt = call.attempt
+    if call.state is not CallState.DIALLING or attempt is None or not attempt.live:
+        return Step(call, standing(call, at))
+    attempt = attempt.model_copy(update={"result": AttemptResult.FAILED, "ended_at": at.now})
+    return _next(call.with_attempt(attempt).noted(at.now, "dial_lapsed", str(attempt.no)), at, may_ask_again=True)
+
+
+def standing(call: Call, at: Setting) -> Command:
+    """What the caller should hear now, whatever was asked: the answer to repeats and to the fallback."""
+    if call.state is CallState.INTAKE:
+        return AskZip(call.zip_tries)
+    if call.state is CallState.AUCTION and call.auction:
+        return Hold(call.auction.no, 0)
+    if call.state in (CallState.DIALLING, CallState.BRIDGED) and call.attempt:
+        return bridge_command(call, call.attempt, at) or Hold(call.auction.no if call.auction else 0, 1, short=True)
+    if call.outcome in (Outcome.UNSOLD, Outcome.FAILED):
+        return Apologise(_farewell(call))
+    return HangUp()
+
+
+def bridge_command(call: Call, attempt: Attempt, at: Setting) -> BridgeTo | None:
+    """The dial of this attempt with what is left of its window, or ``None`` when that is too little."""
+    timeout_s = ring_timeout_s(attempt.offer, at.plan.bridge, at.carrier, at.now)
+    if timeout_s is None:
+        return None
+    return BridgeTo(attempt.no, attempt.offer.number, min(timeout_s, attempt.ring_timeout_s), attempt.caller_id)
+
+
+def _next(call: Call, at: Setting, *, may_ask_again: bool) -> Step:
+    """Dial the best offer in hand; else ask the buyers that have not failed; else the call is unsold."""
+    if len(call.attempts) >= at.plan.bridge.max_attempts:
+        return _unsold(call, at, expired=())
+    expired: list[str] = []
+    for index, offer in enumerate(call.offers):
+        timeout_s = ring_timeout_s(offer, at.plan.bridge, at.carrier, at.now)
+        if timeout_s is not None:
+            call = call.replaced(offers=call.offers[index + 1 :])
+            return _dial(call, offer, timeout_s, tuple(expired), at)
+        expired.append(offer.buyer)
+        call = call.noted(at.now, "offer_expired", offer.buyer)
+    call = call.replaced(offers=())
+    failed = {attempt.offer.buyer for attempt in call.attempts}
+    if may_ask_again and any(entry.enabled and name not in failed for name, entry in at.plan.buyers.items()):
+        step = begin_auction(call, at)
+        return Step(step.call, step.command, runs_auction=True, expired=tuple(expired))
+    return _unsold(call, at, tuple(expired))
+
+
+def _dial(call: Call, offer: Offer, timeout_s: int, expired: tuple[str, ...], at: Setting) -> Step:
+    attempt = Attempt(
+        no=len(call.attempts) + 1,
+        offer=offer,
+        decided_at=at.now,
+        ring_timeout_s=timeout_s,
+        caller_id=caller_id(call, at),
+        claimed_until=at.now + CLAIM_S,
+    )
+    call = moved(call, CallState.DIALLING, attempts=(*call.attempts, attempt)).noted(
+        at.now, "dial_decided", f"{attempt.no} {offer.buyer}"
+    )
+    return Step(call, BridgeTo(attempt.no, offer.number, timeout_s, attempt.caller_id), expired=expired)
+
+
+def caller_id(call: Call, at: Setting) -> str:
+    """What the buyer's phone shows: the number that was pinged, or our own when the caller withheld theirs."""
+    configured = at.plan.bridge.caller_id
+    if configured != "caller":
+        return configured
+    return call.caller.phone or call.to
+
+
+def _unsold(call: Call, at: Setting, expired: tuple[str, ...]) -> Step:
+    step = close(call, Outcome.UNSOLD, at)
+    return Step(step.call, Apologise(_farewell(step.call)), callback=step.callback, expired=expired)
+
+
+def fail(call: Call, at: Setting, why: str) -> Step:
+    """Our own failure ends the call with an apology and a callback."""
+    if call.state is CallState.ENDED:
+        return Step(call, standing(call, at))
+    step = close(call.noted(at.now, "failed", why), Outcome.FAILED, at)
+    return Step(step.call, Apologise(_farewell(step.call)), callback=step.callback)
+
+
+def _farewell(call: Call) -> Farewell:
+    owed = call.callback is not None and not call.callback.startswith("none")
+    if call.outcome is Outcome.FAILED:
+        return Farewell.FAILED_CALLBACK if owed else Farewell.FAILED
+    return Farewell.UNSOLD_CALLBACK if owed else Farewell.UNSOLD
+
+
+def _result_of(event: DialEnded, at: Setting) -> AttemptResult:
+    # DialBridged is the authority; without it a completed dial with seconds on it was a bridge.
+    bridged = (
+        event.bridged if event.bridged is not None else (event.status is DialStatus.COMPLETED and bool(event.bridged_s))
+    )
+    if bridged:
+        early = event.caller_there and (event.bridged_s or 0) < at.plan.bridge.early_hangup_s
+        return AttemptResult.EARLY_HANGUP if early else AttemptResult.BRIDGED
+    if not event.caller_there:
+        return AttemptResult.CALLER_GONE
+    return {
+        DialStatus.BUSY: AttemptResult.BUSY,
+        DialStatus.NO_ANSWER: AttemptResult.NO_ANSWER,
+    }.get(event.status, AttemptResult.FAILED)
+
+
+def _settle_gone(call: Call, attempt: Attempt, status: LegStatus, leg_s: int | None, at: Setting) -> Step:
+    """The caller has gone and the leg's end is known: bridged if they talked, abandoned if not."""
+    talked = status is LegStatus.COMPLETED and bool(leg_s)
+    result = AttemptResult.BRIDGED if talked else AttemptResult.CALLER_GONE
+    attempt = attempt.model_copy(update={"result": result, "leg_s": leg_s, "ended_at": attempt.ended_at or at.now})
+    return close(call.with_attempt(attempt), Outcome.BRIDGED if talked else Outcome.ABANDONED, at)
+
+
+def _ask(call: Call, at: Setting) -> Step:
+    tries = call.zip_tries + 1
+    call = moved(call, CallState.INTAKE, zip_tries=tries).noted(at.now, "zip_asked", str(tries))
+    return Step(call, AskZip(tries))
+
+
+def _with_zip(call: Call, zip_code: str | None) -> Call:
+    return call.replaced(caller=_placed(call.caller.updated(zip=zip_code)))
+
+
+def _placed(caller: Caller) -> Caller:
+    """The zip checked against the table, which also knows its state."""
+    place = lookup(caller.zip) if caller.zip else None
+    if place is None:
+        return caller.model_copy(update={"zip": None})
+    return caller.model_copy(update={"zip": place.zip, "state": place.state})
+
+
+def leg_of(attempt: Attempt, legs: tuple[Leg, ...]) -> Leg | None:
+    """Which of the carrier's legs is this attempt's: by its id, else the last one to its number."""
+    by_sid = next((leg for leg in legs if leg.sid == attempt.leg_sid), None)
+    return by_sid or next((leg for leg in reversed(legs) if leg.to == attempt.offer.number), None)
+
+
+def lost(call: Call, legs: tuple[Leg, ...], at: Setting) -> Step:
+    """The carrier says that the caller's leg has ended, and nobody told us how: settle from its own legs."""
+    if call.state is CallState.ENDED:
+        return Step(call, None)
+    call = call.noted(at.now, "found_ended", "the carrier was asked")
+    attempt = call.attempt
+    if attempt is None or not attempt.live:
+        return close(call, Outcome.ABANDONED, at)
+    leg = leg_of(attempt, legs)
+    status = leg.status if leg else LegStatus.CANCELED
+    return _settle_gone(call, attempt, status, leg.duration_s if leg else None, at)
+
+
+def missed(sid: str, to: str, kind: CallKind, caller: Caller, started_at: float, taken: bool, at: Setting) -> Step:
+    """A call that reached our number while nobody here could answer: it is owed a callback.
+
+    ``taken``: the carrier's fallback connected it to somebody; then nothing is owed.
+    """
+    call = Call(sid=sid, plan=at.plan.plan, kind=kind, to=to, caller=_placed(caller), started_at=started_at)
+    step = close(call.noted(at.now, "found_missed", "no webhook of it was ever answered"), Outcome.FAILED, at)
+    if not taken:
+        return step
+    why = "none: the carrier's fallback connected the caller"
+    return Step(step.call.replaced(callback=why, callback_at=None), step.command)

@@ -1,0 +1,1 @@
+"""The edge to the telephone network. ``seam`` is what the rest of callrouter knows of it."""

@@ -1,0 +1,179 @@
+"""Twilio's requests: verified, read, handed to the call flow, answered as TwiML.
+
+A webhook is never answered with a 5xx or a 429: Twilio would count that as our failure and drop the caller.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from callrouter.calls.flow import Answer, CallFlow
+from callrouter.carrier.seam import CallerEvent, Report
+from callrouter.carrier.twilio import events
+from callrouter.carrier.twilio.audio import SOUNDS
+from callrouter.carrier.twilio.events import BadWebhook, Params
+from callrouter.carrier.twilio.signature import SETTINGS_HEADER, SIGNATURE_HEADER, verified
+from callrouter.carrier.twilio.twiml import render
+from callrouter.carrier.twilio.urls import Urls
+from callrouter.domain.clock import Clock
+from callrouter.errors import EngineUnavailable
+from callrouter.logs import call_id
+from callrouter.metrics import Metrics
+
+BODY_LIMIT = 65_536
+_HANG_UP = '<?xml version="1.0" encoding="UTF-8"?><Response><Hangup/></Response>'
+_CACHE = "public, max-age=31536000, immutable"
+
+log = logging.getLogger("callrouter.carrier")
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What signatures are checked with."""
+
+    auth_token: str
+    signing_keys: Mapping[str, str]
+
+
+class Webhooks:
+    """The routes that Twilio calls."""
+
+    def __init__(self, flow: CallFlow, urls: Urls, secrets: Secrets, clock: Clock, metrics: Metrics) -> None:
+        self._flow = flow
+        self._urls = urls
+        self._secrets = secrets
+        self._clock = clock
+        self._metrics = metrics
+
+    def routes(self) -> list[Route]:
+        """Every path below ``/twilio``, and the sounds that its documents play."""
+        answered: list[tuple[str, str, Callable[[Request, Params], CallerEvent]]] = [
+            ("/twilio/voice", "voice", lambda request, params: events.arrived(params)),
+            (
+                "/twilio/zip/{no:int}",
+                "zip",
+                lambda r, params: events.zip_entered(params, r.path_params["no"]),
+            ),
+            ("/twilio/hold/{auction:int}/{no:int}", "hold", _hold),
+            (
+                "/twilio/dial/{no:int}",
+                "dial",
+                lambda r, params: events.dial_ended(params, r.path_params["no"]),
+            ),
+            ("/twilio/fallback", "fallback", lambda request, params: events.answer_failed(params)),
+        ]
+        reported: list[tuple[str, str, Callable[[Request, Params], Report]]] = [
+            (
+                "/twilio/leg/{no:int}",
+                "leg",
+                lambda r, params: events.leg_changed(params, r.path_params["no"]),
+            ),
+            ("/twilio/status", "status", lambda request, params: events.caller_status(params)),
+        ]
+        return [
+            *(Route(path, self._answering(name, read), methods=["POST"]) for path, name, read in answered),
+            *(Route(path, self._reporting(name, read), methods=["POST"]) for path, name, read in reported),
+            Route("/audio/{file}", sound, methods=["GET"]),
+        ]
+
+    def _answering(self, name: str, read: Callable[[Request, Params], CallerEvent]) -> "Endpoint":
+        async def handle(request: Request, params: Params, received_at: float) -> tuple[Response, str]:
+            event = read(request, params)
+            call_id.set(event.sid)
+            answer = await self._flow.answer(event, events.arrived(params), received_at)
+            return self._twiml(answer), "refused" if answer.plan is None else "answered"
+
+        return self._endpoint(name, handle, lambda: _xml(_HANG_UP))
+
+    def _reporting(self, name: str, read: Callable[[Request, Params], Report]) -> "Endpoint":
+        async def handle(request: Request, params: Params, received_at: float) -> tuple[Response, str]:
+            event = read(request, params)
+            call_id.set(event.sid)
+            try:
+                await self._flow.report(event, received_at)
+            except (EngineUnavailable, OSError):
+                log.warning("status report lost; the sweeper will ask the carrier", extra={"event": event.event_id})
+                return Response(status_code=204), "failed"
+            return Response(status_code=204), "answered"
+
+        return self._endpoint(name, handle, lambda: Response(status_code=204))
+
+    def _endpoint(
+        self,
+        name: str,
+        handle: Callable[[Request, Params, float], Awaitable[tuple[Response, str]]],
+        otherwise: Callable[[], Response],
+    ) -> "Endpoint":
+        async def endpoint(request: Request) -> Response:
+            received_at, started = self._clock.now(), self._clock.monotonic()
+            response, result = otherwise(), "failed"
+            try:
+                params = await self._verified_params(request)
+                if params is None:
+                    response, result = Response(status_code=403), "forbidden"
+                else:
+                    response, result = await handle(request, params, received_at)
+            except BadWebhook as bad:
+                log.warning("webhook not understood", extra={"endpoint": name, "why": str(bad)})
+                result = "bad_request"
+            except Exception:
+                log.exception("webhook failed", extra={"endpoint": name})
+            finally:
+                self._metrics.webhooks.labels(name, result).inc()
+                self._metrics.webhook_duration.labels(name).observe(self._clock.monotonic() - started)
+            return response
+
+        return endpoint
+
+    async def _verified_params(self, request: Request) -> dict[str, str] | None:
+        """The form parameters, or ``None`` for a request that Twilio did not sign."""
+        body = b""
+        try:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > BODY_LIMIT:
+                    return None
+            pairs = parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=False)
+        except (ClientDisconnect, UnicodeDecodeError, ValueError):
+            return None
+        path: str = request.scope.get("raw_path", b"").decode("latin-1") or request.url.path
+        query: str = request.scope["query_string"].decode("latin-1")
+        right = verified(
+            self._urls.public_url + path.partition("?")[0] + (f"?{query}" if query else ""),
+            pairs,
+            request.headers.get(SIGNATURE_HEADER, ""),
+            request.headers.get(SETTINGS_HEADER, ""),
+            self._secrets.auth_token,
+            self._secrets.signing_keys,
+        )
+        return dict(pairs) if right else None
+
+    def _twiml(self, answer: Answer) -> Response:
+        return _xml(render(answer.command, answer.plan, self._urls))
+
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def _hold(request: Request, params: Params) -> CallerEvent:
+    return events.hold_polled(params, request.path_params["auction"], request.path_params["no"])
+
+
+async def sound(request: Request) -> Response:
+    """A sound file, cacheable for good."""
+    found = SOUNDS.get(request.path_params["file"])
+    if found is None:
+        return Response(status_code=404)
+    headers = {"etag": f'"{found.digest}"', "cache-control": _CACHE}
+    if request.headers.get("if-none-match") == f'"{found.digest}"':
+        return Response(status_code=304, headers=headers)
+    return Response(found.wav, media_type="audio/wav", headers=headers)
+
+
+def _xml(document: str) -> Response:
+    return Response(document, media_type="text/xml")

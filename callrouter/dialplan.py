@@ -1,0 +1,264 @@
+"""Dialplans: the shape of one YAML file a plan.
+
+Reading them from a folder, with every mistake at once, is ``plans.py``.
+The docstrings of the fields are the descriptions in ``dialplans/schema.json``.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from callrouter.domain.call import CallKind
+
+_E164 = r"^\+1[2-9]\d{2}[2-9]\d{6}$"
+_TIME_OF_DAY = r"^([01]\d|2[0-3]):[0-5]\d$"
+_NAME = r"^[a-z0-9][a-z0-9_-]{0,39}$"
+_REGION = r"^[A-Z]{2}$"
+_URL = r"^https?://[^\s/?#]+[^\s]*$"
+_URL_WITHOUT_QUERY = r"^https?://[^\s/?#]+[^\s?#]*$"
+_EMAIL = r"^[^@\s]+@[^@\s]+$"
+_AUDIO = r"^(tone|https?://[^\s]+)$"
+
+PATTERN_REMEDIES: Mapping[str, str] = {
+    _E164: "write a North American number as +1 and ten digits, in quotes, such as '+18885550100'",
+    _TIME_OF_DAY: "write a time of day as HH:MM, in quotes, such as '08:00'",
+    _NAME: "use small letters, digits, dash and underscore, at most 40, beginning with a letter or digit",
+    _REGION: "write a region as two capital letters, such as PR",
+    _URL: "write an absolute URL beginning with http:// or https://",
+    _URL_WITHOUT_QUERY: "write an absolute URL beginning with http:// or https://, without a ? or #",
+    _EMAIL: "write an e-mail address",
+    _AUDIO: "write tone, or an absolute URL beginning with http:// or https://",
+}
+"""What to tell an operator whose value does not match."""
+
+
+def _quoted(raw: object) -> object:
+    if isinstance(raw, int | float) and not isinstance(raw, bool):
+        raise ValueError("put it in quotes: YAML reads it as a number")
+    return raw
+
+
+def _exact(raw: object) -> object:
+    return str(raw) if isinstance(raw, float) else raw
+
+
+def _as_text(raw: object) -> object:
+    if isinstance(raw, bool):
+        raise ValueError("put it in quotes, as the partner wants to read it")
+    return str(raw) if isinstance(raw, int | float) else raw
+
+
+E164 = Annotated[str, StringConstraints(pattern=_E164), BeforeValidator(_quoted)]
+Dollars = Annotated[
+    Decimal,
+    BeforeValidator(_exact),
+    Field(ge=0, le=10_000, decimal_places=2),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 10_000}),
+]
+TimeOfDay = Annotated[str, StringConstraints(pattern=_TIME_OF_DAY), BeforeValidator(_quoted)]
+Name = Annotated[str, StringConstraints(pattern=_NAME)]
+Constant = Annotated[str, BeforeValidator(_as_text), WithJsonSchema({"type": ["string", "number", "boolean"]})]
+
+
+class Section(BaseModel):
+    """A part of a dialplan: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Numbers(Section):
+    """The numbers that lead into the plan; at least one."""
+
+    inbound: tuple[E164, ...] = ()
+    """Callers dial these; transfer_type 1."""
+    transfer: tuple[E164, ...] = ()
+    """Agents transfer callers to these; transfer_type 2."""
+
+
+class Intake(Section):
+    """How the caller's zip is learned."""
+
+    zip: Literal["ask", "caller_id", "ask_then_caller_id"] = "ask"
+    """Ask the caller, take the carrier's word for it, or ask and fall back on the carrier."""
+    attempts: int = Field(default=2, ge=1, le=5)
+    """How often it is asked."""
+    timeout_s: int = Field(default=5, ge=2, le=15)
+    """Seconds to wait for a key or a word."""
+
+
+class Auction(Section):
+    """How long buyers may take, and the least that is taken."""
+
+    deadline_s: float = Field(default=10, ge=0.5, le=25)
+    """No reply is waited for beyond this many seconds."""
+    fast_answer_s: float = Field(default=1.5, ge=0, le=2)
+    """How many seconds the first webhook may stay open before the caller hears hold audio."""
+    floor: Dollars = Decimal(0)
+    """The lowest payout taken, in dollars."""
+
+
+class Bridge(Section):
+    """How an offer is dialled."""
+
+    ring_s: int = Field(default=20, ge=5, le=60)
+    """Seconds that a buyer's phone may ring."""
+    max_attempts: int = Field(default=4, ge=1, le=10)
+    """How many dials one caller is kept for."""
+    caller_id: Literal["caller"] | E164 = "caller"
+    """What buyers see: the caller's own number, or a number that we own."""
+    early_hangup_s: int = Field(default=5, ge=0, le=60)
+    """A buyer that hangs up within this many seconds counts as failed, and the caller is offered on."""
+    allow_regions: tuple[Annotated[str, StringConstraints(pattern=_REGION)], ...] = ()
+    """Further NANP regions (``PR``, ``JM``, …) whose numbers buyers may name."""
+
+
+class BuyerEntry(Section):
+    """One buyer of the plan."""
+
+    adapter: Name
+    """Which partner's format it speaks: a folder of ``callrouter/buyers``."""
+    mode: str
+    """Which of the adapter's ways of asking; its README lists them."""
+    url: str = Field(pattern=_URL)
+    """Where requests go."""
+    method: Literal["form", "json", "get"] = "form"
+    """How requests are encoded, where the mode leaves a choice."""
+    credentials: dict[str, SecretStr] = {}
+    """Secrets under the partner's own names; write ``env:NAME``."""
+    params: dict[str, Constant] = {}
+    """Constants sent on every request under the partner's own names, exactly as written."""
+    offer_ttl_s: float = Field(default=30, ge=1, le=3600)
+    """The window: seconds after the reply in which the dial must start."""
+    enabled: bool = True
+    """``false`` keeps the buyer in the file without asking it."""
+
+
+class Hours(Section):
+    """Between which times of day a person may be called, in every zone that the person could be in."""
+
+    from_: TimeOfDay = Field(default="08:00", alias="from")
+    """Not before."""
+    to: TimeOfDay = "21:00"
+    """Not after."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Hours":
+        if self.from_ >= self.to:
+            raise _mistake("from", "must be before to")
+        return self
+
+
+class StandIn(Section):
+    """What the dialler is told when we don't know the person's name or e-mail, which it requires."""
+
+    first_name: str = Field(min_length=1)
+    surname: str = Field(min_length=1)
+    email: str = Field(pattern=_EMAIL)
+
+
+class Callback(Section):
+    """How a person whose call was not placed is called back, through the dialler."""
+
+    url: str = Field(pattern=_URL_WITHOUT_QUERY)
+    """The part before ``/lead/add``."""
+    key: SecretStr
+    """The dialler's API key; write ``env:NAME``."""
+    type: str = Field(min_length=1)
+    """The dialler's lead type."""
+    subtype: str | None = None
+    """The dialler's lead subtype."""
+    delay_s: int = Field(default=600, ge=0, le=86_400)
+    """Seconds from the call's end until the person is called back."""
+    deadline_s: int = Field(default=86_400, ge=60, le=604_800)
+    """After this many seconds an undelivered callback is given up and kept as a dead letter."""
+    hours: Hours = Hours()
+    stand_in: StandIn
+
+
+class Unsold(Section):
+    """What becomes of a call that was not placed."""
+
+    sell_lead: tuple[Name, ...] = ()
+    """Lead buyers, by their names under ``buyers``; asked only with consent."""
+    callback: Callback | None = None
+    """Left out, nobody is called back."""
+
+
+class Prompts(Section):
+    """What the caller hears."""
+
+    language: str = "en-US"
+    """Language of the words, and of the speech that is understood."""
+    voice: str | None = None
+    """The carrier's name of a voice."""
+    ask_zip: str = "Thanks for calling. To connect you, please enter or say your five digit zip code."
+    """The first question."""
+    ask_zip_again: str = "Sorry, I did not get that. Please enter or say your five digit zip code."
+    """The question when the answer was no zip."""
+    hold: str = "Thank you. Please hold while we find the right person for you."
+    """Said once, before the hold audio."""
+    hold_audio: str = Field(default="tone", pattern=_AUDIO)
+    """``tone`` (ours) or an absolute URL."""
+    unsold_callback: str = "Everyone is busy right now. We will call you back shortly. Goodbye."
+    """Nobody took the call, and a callback is promised."""
+    unsold: str = "Everyone is busy right now. Please try again later. Goodbye."
+    """Nobody took the call, and no callback is possible."""
+    failed_callback: str = "We are sorry, something went wrong on our side. We will call you back shortly. Goodbye."
+    """We failed, and a callback is promised."""
+    failed: str = "We are sorry, something went wrong on our side. Please try again later. Goodbye."
+    """We failed, and no callback is possible."""
+
+
+class Plan(Section):
+    """One dialplan."""
+
+    plan: Name
+    """The plan's name, in records and metrics."""
+    numbers: Numbers
+    intake: Intake = Intake()
+    auction: Auction = Auction()
+    bridge: Bridge = Bridge()
+    buyers: dict[Name, BuyerEntry] = Field(min_length=1)
+    """Who is asked, each under a name of your choice."""
+    unsold: Unsold = Unsold()
+    prompts: Prompts = Prompts()
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Plan":
+        if not self.all_numbers:
+            raise _mistake("numbers", "name at least one inbound or transfer number")
+        twice = sorted({number for number in self.all_numbers if self.all_numbers.count(number) > 1})
+        if twice:
+            raise _mistake("numbers", f"name each number once; twice there: {', '.join(twice)}")
+        unknown = [name for name in self.unsold.sell_lead if name not in self.buyers]
+        if unknown:
+            raise _mistake("unsold.sell_lead", f"add {', '.join(unknown)} under buyers, or remove it here")
+        return self
+
+    def kind_of(self, number: str) -> CallKind | None:
+        """How a call to ``number`` came in, or ``None`` when it is not this plan's."""
+        if number in self.numbers.inbound:
+            return CallKind.INBOUND
+        return CallKind.TRANSFER if number in self.numbers.transfer else None
+
+    @property
+    def all_numbers(self) -> tuple[str, ...]:
+        """Inbound and transfer numbers."""
+        return (*self.numbers.inbound, *self.numbers.transfer)
+
+
+def _mistake(key: str, remedy: str) -> PydanticCustomError:
+    """What is wrong with ``key``, seen from the section that checks it."""
+    return PydanticCustomError("mistake", "{remedy}", {"key": key, "remedy": remedy})

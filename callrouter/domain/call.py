@@ -1,0 +1,163 @@
+"""One call: its state, its auctions, the dials that were tried, and how it ended."""
+
+from decimal import Decimal
+from enum import StrEnum
+
+from callrouter.domain.caller import Caller
+from callrouter.domain.offer import Offer
+from callrouter.domain.values import Value
+
+
+class CallKind(StrEnum):
+    """How the caller reached us."""
+
+    INBOUND = "inbound"
+    """The caller dialled one of our numbers: the buyers' ``transfer_type`` 1."""
+    TRANSFER = "transfer"
+    """An agent's PBX or dialler transferred the caller blindly: ``transfer_type`` 2."""
+
+    @property
+    def transfer_type(self) -> int:
+        """The number that buyers know it by."""
+        return 1 if self is CallKind.INBOUND else 2
+
+
+class CallState(StrEnum):
+    """Where a call stands. The allowed moves are the table in ``calls/states.py``."""
+
+    INTAKE = "intake"
+    AUCTION = "auction"
+    DIALLING = "dialling"
+    BRIDGED = "bridged"
+    ENDED = "ended"
+
+
+class Outcome(StrEnum):
+    """How a call ended; every ended call has exactly one."""
+
+    BRIDGED = "bridged"
+    UNSOLD = "unsold"
+    ABANDONED = "abandoned"
+    """The caller hung up before the bridge."""
+    REFUSED = "refused"
+    """Not a number of any plan."""
+    FAILED = "failed"
+    """Our own failure."""
+
+
+class AttemptResult(StrEnum):
+    """How a dial of a buyer ended."""
+
+    BRIDGED = "bridged"
+    EARLY_HANGUP = "early_hangup"
+    """The buyer hung up within ``bridge.early_hangup_s``."""
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    FAILED = "failed"
+    CALLER_GONE = "caller_gone"
+    """The caller hung up while it rang: says nothing of the buyer."""
+
+
+class Attempt(Value):
+    """One dial of one offer. Times are epoch seconds, durations whole seconds as the carrier reports them."""
+
+    no: int
+    """From 1; the attempt's id in every URL."""
+    offer: Offer
+    decided_at: float
+    ring_timeout_s: int
+    caller_id: str
+    claimed_until: float | None = None
+    """Until when a push of this dial is under way, and a poll must not answer it as well."""
+    leg_sid: str | None = None
+    initiated_at: float | None = None
+    ringing_at: float | None = None
+    answered_at: float | None = None
+    ended_at: float | None = None
+    leg_s: int | None = None
+    """Seconds from the leg's own status callback."""
+    bridged_s: int | None = None
+    """Seconds from the dial's action."""
+    result: AttemptResult | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether this dial may still be ringing or talking."""
+        return self.result is None
+
+    @property
+    def talk_s(self) -> int:
+        """Bridged seconds: the leg's own report is the more robust of the two (``facts/twilio.md`` 4)."""
+        return self.leg_s if self.leg_s is not None else self.bridged_s or 0
+
+
+class AuctionRun(Value):
+    """One auction of a call, and which instance runs it."""
+
+    no: int
+    started_at: float
+    deadline_at: float
+    owner: str
+    """The instance that runs it; when its heart stops another may take the auction over."""
+    excluded: tuple[str, ...] = ()
+    """Buyers that just failed this caller."""
+    closed_at: float | None = None
+    offers: int = 0
+
+
+class TimelineEvent(Value):
+    """One line of the call's record."""
+
+    at: float
+    event: str
+    detail: str | None = None
+
+
+class Call(Value):
+    """The whole state of one call, as the engine stores it."""
+
+    sid: str
+    """The carrier's id of the caller's leg: an opaque string."""
+    plan: str
+    kind: CallKind
+    to: str
+    caller: Caller
+    state: CallState = CallState.INTAKE
+    started_at: float
+    gone_at: float | None = None
+    """When the caller's leg was reported ended while a dial was open, whose own report is awaited."""
+    carrier_zip: str | None = None
+    zip_tries: int = 0
+    auction: AuctionRun | None = None
+    offers: tuple[Offer, ...] = ()
+    """Offers in hand and not dialled yet, best first."""
+    attempts: tuple[Attempt, ...] = ()
+    outcome: Outcome | None = None
+    ended_at: float | None = None
+    qualified: bool | None = None
+    buyer: str | None = None
+    payout: Decimal | None = None
+    min_duration_s: int | None = None
+    bridged_s: int | None = None
+    callback: str | None = None
+    """Id of the callback that this call owes, or why none is owed (``none: …``)."""
+    callback_at: float | None = None
+    """When the person is to be called back."""
+    timeline: tuple[TimelineEvent, ...] = ()
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The latest dial."""
+        return self.attempts[-1] if self.attempts else None
+
+    def replaced(self, **changes: object) -> "Call":
+        """A copy with these fields changed."""
+        return self.model_copy(update=changes)
+
+    def noted(self, at: float, event: str, detail: str | None = None) -> "Call":
+        """A copy with one more line in its timeline."""
+        return self.replaced(timeline=(*self.timeline, TimelineEvent(at=at, event=event, detail=detail)))
+
+    def with_attempt(self, attempt: Attempt) -> "Call":
+        """A copy in which this attempt replaces the one of the same number."""
+        return self.replaced(attempts=tuple(attempt if a.no == attempt.no else a for a in self.attempts))

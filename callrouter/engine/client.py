@@ -1,0 +1,185 @@
+"""The one way to the engine: Lua scripts and a few plain reads, with real timeouts and one error type."""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cache
+from importlib import resources
+from typing import Any, TypeVar
+
+import redis.asyncio as redis
+from redis.asyncio.connection import BlockingConnectionPool, UnixDomainSocketConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+
+from callrouter.domain.clock import Clock
+from callrouter.engine.keys import Keys
+from callrouter.errors import EngineUnavailable
+
+T = TypeVar("T")
+
+COMMAND_TIMEOUT_S = 2.0
+CONNECTIONS = 64
+
+
+class Script:
+    """A Lua file of ``engine/scripts`` with the shared preludes (``_*.lua``) in front."""
+
+    def __init__(self, name: str) -> None:
+        folder = resources.files("callrouter.engine") / "scripts"
+        preludes = sorted(f.name for f in folder.iterdir() if f.name.startswith("_") and f.name.endswith(".lua"))
+        self.name = name
+        self.text = "\n".join((folder / file).read_text() for file in (*preludes, f"{name}.lua"))
+        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+@cache
+def script(name: str) -> Script:
+    """The script of this name, read once."""
+    return Script(name)
+
+
+class Engine:
+    """A connection to the engine.
+
+    Commands are not retried by the client library: redis-py's own retry re-sends what may have been done already
+    (``facts/libraries.md``, trap 2). `run` sends a script again once after a broken connection only when told that
+    doing it twice does no harm.
+    """
+
+    def __init__(self, pool: redis.ConnectionPool, clock: Clock, keys: Keys | None = None) -> None:
+        self._redis: redis.Redis = redis.Redis(connection_pool=pool)
+        self._clock = clock
+        self.keys = keys or Keys()
+        self.on_error: Callable[[str], None] = lambda operation: None
+        """Called with the operation's name at each failure; the app counts there."""
+
+    @classmethod
+    def at_url(cls, url: str, clock: Clock, keys: Keys | None = None, client_name: str = "callrouter") -> "Engine":
+        """An engine given by ``CALLROUTER_REDIS_URL``."""
+        pool = BlockingConnectionPool.from_url(url, **_pool_options(client_name))
+        return cls(pool, clock, keys)
+
+    @classmethod
+    def at_socket(cls, path: str, clock: Clock, keys: Keys | None = None, client_name: str = "callrouter") -> "Engine":
+        """The embedded engine behind its unix socket."""
+        pool = BlockingConnectionPool(
+            connection_class=UnixDomainSocketConnection, path=path, **_pool_options(client_name)
+        )
+        return cls(pool, clock, keys)
+
+    def time_arg(self) -> int:
+        """The time to pass to a script: see `Clock.engine_ms`."""
+        return self._clock.engine_ms()
+
+    async def run(
+        self, name: str, keys: Sequence[str], args: Sequence[str | int | float], *, again: bool = False
+    ) -> Any:
+        """Run a script; ``again`` allows sending it a second time after a broken connection (it must be idempotent).
+
+        Raises `EngineUnavailable`.
+        """
+        lua = script(name)
+
+        async def once() -> Any:
+            try:
+                return await self._redis.evalsha(lua.sha, len(keys), *keys, *args)
+            except NoScriptError:
+                return await self._redis.eval(lua.text, len(keys), *keys, *args)
+
+        return await self._guarded(name, once, again=again)
+
+    async def get(self, key: str) -> str | None:
+        """GET. Raises `EngineUnavailable`, as do all that follow."""
+        found: str | None = await self._guarded("get", lambda: self._redis.get(key), again=True)
+        return found
+
+    async def set(self, key: str, value: str, ttl_s: int) -> None:
+        """SET with a time to live."""
+        await self._guarded("set", lambda: self._redis.set(key, value, ex=ttl_s), again=True)
+
+    async def delete(self, key: str) -> bool:
+        """DEL; whether there was anything."""
+        return bool(await self._guarded("delete", lambda: self._redis.delete(key), again=True))
+
+    async def hash(self, key: str) -> Mapping[str, str]:
+        """HGETALL."""
+        found: Mapping[str, str] = await self._guarded("hgetall", lambda: self._redis.hgetall(key), again=True)
+        return found
+
+    async def hash_fields(self, key: str, *fields: str) -> list[str | None]:
+        """HMGET."""
+        found: list[str | None] = await self._guarded("hmget", lambda: self._redis.hmget(key, list(fields)), again=True)
+        return found
+
+    async def hash_set_new(self, key: str, field: str, value: str, ttl_s: int) -> bool:
+        """HSETNX and EXPIRE; whether the field was new."""
+
+        async def both() -> bool:
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.hsetnx(key, field, value)
+                pipe.expire(key, ttl_s)
+                created, _ = await pipe.execute()
+            return bool(created)
+
+        found: bool = await self._guarded("hsetnx", both, again=True)
+        return found
+
+    async def sorted_range(self, key: str, low: float | str, high: float | str, count: int) -> list[str]:
+        """ZRANGEBYSCORE, at most ``count``."""
+        found: list[str] = await self._guarded(
+            "zrange", lambda: self._redis.zrangebyscore(key, low, high, start=0, num=count), again=True
+        )
+        return found
+
+    async def sorted_newest(self, key: str, count: int) -> list[str]:
+        """The ``count`` members of the highest scores, highest first."""
+        found: list[str] = await self._guarded(
+            "zrevrange", lambda: self._redis.zrevrange(key, 0, count - 1), again=True
+        )
+        return found
+
+    async def sorted_count(self, key: str, low: float | str = "-inf", high: float | str = "+inf") -> int:
+        """ZCOUNT."""
+        found: int = await self._guarded("zcount", lambda: self._redis.zcount(key, low, high), again=True)
+        return found
+
+    async def ping(self) -> None:
+        """Whether the engine answers."""
+        await self._guarded("ping", self._redis.ping, again=False)
+
+    async def raw(self, operation: str, call: Callable[[redis.Redis], Awaitable[T]], *, again: bool = False) -> T:
+        """Any other command, under the same guard."""
+        result: T = await self._guarded(operation, lambda: call(self._redis), again=again)
+        return result
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._redis.aclose()
+        await self._redis.connection_pool.disconnect()
+
+    async def _guarded(self, operation: str, call: Callable[[], Awaitable[Any]], *, again: bool) -> Any:
+        with self._clock.busy():
+            for last in (not again, True):
+                try:
+                    return await call()
+                except ResponseError:
+                    self.on_error(operation)
+                    raise
+                except (RedisError, OSError) as error:
+                    if last:
+                        self.on_error(operation)
+                        raise EngineUnavailable(f"{operation}: {type(error).__name__}") from error
+        raise AssertionError("unreachable")
+
+
+def _pool_options(client_name: str) -> dict[str, Any]:
+    return {
+        "max_connections": CONNECTIONS,
+        "timeout": COMMAND_TIMEOUT_S,
+        "socket_timeout": COMMAND_TIMEOUT_S,
+        "socket_connect_timeout": COMMAND_TIMEOUT_S,
+        "retry": Retry(NoBackoff(), 0),
+        "decode_responses": True,
+        "client_name": client_name,
+    }

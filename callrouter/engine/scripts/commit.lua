@@ -1,0 +1,45 @@
+-- One transition of one call, whole or not at all: the event is marked, the call stored, and what must follow
+-- (callback, its withdrawal, the ledger's record) is enqueued in the same durable step.
+--
+-- KEYS: 1 call  2 live  3 ledger stream  4 outbox due  5 outbox dead  6 outbox recent  7 standing callback
+-- ARGV: 1 now (ms, 0: this server's)  2 expected version ('force': replay from the spool)  3 event id or ''
+--       4 call document  5 ttl s  6 look-at ms (0: leaves the live index)  7 ledger record or ''  8 call sid
+--       9 job key prefix  10 callback id or ''  11 callback deadline ms  12 callback payload
+--       13 standing ttl ms  14 cancel id or ''  15 cancel payload  16 cancel deadline ms
+-- Returns {'ok', version, callback id} | {'repeat'} | {'conflict', document, version} | {'closed'}
+local call = KEYS[1]
+local now = time_ms(ARGV[1])
+if ARGV[3] ~= '' and redis.call('HEXISTS', call, 'e:' .. ARGV[3]) == 1 then return {'repeat'} end
+local version = tonumber(redis.call('HGET', call, 'version') or 0)
+-- A call closes once: there is never a second record, callback or withdrawal.
+if redis.call('HEXISTS', call, 'closed') == 1 then return {'closed'} end
+if ARGV[2] ~= 'force' and version ~= tonumber(ARGV[2]) then
+  return {'conflict', redis.call('HGET', call, 'doc') or '', version}
+end
+
+local outbox = {due = KEYS[4], dead = KEYS[5], recent = KEYS[6], job_prefix = ARGV[9]}
+local callback = ''
+if ARGV[10] ~= '' then
+  callback = callback_stand(outbox, now, KEYS[7], ARGV[10], now, ARGV[11], ARGV[12], ARGV[13])
+end
+if ARGV[14] ~= '' then
+  callback_withdraw(outbox, now, KEYS[7], ARGV[14], ARGV[15], ARGV[16])
+end
+
+-- The id of the callback is known only here: an earlier one may stand for this person already.
+local function named(text) return (string.gsub(text, '@callback@', (string.gsub(callback, '%%', '%%%%')))) end
+
+version = version + 1
+redis.call('HSET', call, 'doc', named(ARGV[4]), 'version', version)
+if ARGV[3] ~= '' then redis.call('HSET', call, 'e:' .. ARGV[3], '1') end
+redis.call('EXPIRE', call, ARGV[5])
+if tonumber(ARGV[6]) > 0 then
+  redis.call('ZADD', KEYS[2], ARGV[6], ARGV[8])
+else
+  redis.call('ZREM', KEYS[2], ARGV[8])
+end
+if ARGV[7] ~= '' then
+  redis.call('HSET', call, 'closed', '1')
+  redis.call('XADD', KEYS[3], '*', 'sid', ARGV[8], 'record', named(ARGV[7]))
+end
+return {'ok', version, callback}

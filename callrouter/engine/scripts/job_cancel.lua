@@ -1,0 +1,11 @@
+-- An operator's cancel. KEYS: due, dead, recent. ARGV: time, job prefix, id, cancel id, cancel payload, ms from now to
+-- the cancel's deadline. 'cancelled', 'cancel_sent' (the dialler is told), 'leased' (a 'cancel' job that is out now),
+-- or 'none' (absent, or over already).
+local now = time_ms(ARGV[1])
+local keys = {due = KEYS[1], dead = KEYS[2], recent = KEYS[3], job_prefix = ARGV[2]}
+local f = outbox_read(keys, ARGV[3], 'kind', 'state')
+if f[1] == 'callback' then
+  return callback_drop(keys, now, ARGV[3], ARGV[4], ARGV[5], now + tonumber(ARGV[6]))
+end
+if f[2] ~= 'pending' and f[2] ~= 'dead' then return 'none' end
+return outbox_cancel(keys, now, ARGV[3])

@@ -1,0 +1,306 @@
+"""One instance of the service: everything it needs, opened in order and closed in reverse."""
+
+import asyncio
+import logging
+from collections.abc import Container, Coroutine, Mapping
+from contextlib import AsyncExitStack
+from random import Random
+
+import aiohttp
+
+from callrouter.api.callers import known_caller
+from callrouter.auction.deps import Deps
+from callrouter.auction.limits import Limits
+from callrouter.auction.outbound import Outbound
+from callrouter.auction.policy import HighestPayout
+from callrouter.buyers.loader import Catalogue
+from callrouter.callbacks.delivery import DiallerDelivery
+from callrouter.callbacks.outbox import Job, Outbox
+from callrouter.callbacks.outcome import DeliveryOutcome
+from callrouter.callbacks.worker import OutboxWorker
+from callrouter.calls.auctioneer import Auctioneer
+from callrouter.calls.flow import CallFlow
+from callrouter.calls.hearts import Hearts
+from callrouter.calls.measured import BuyerMeasures, measure_into
+from callrouter.calls.progress import Progress
+from callrouter.calls.reading import Calls
+from callrouter.calls.setting import Step
+from callrouter.calls.spool import Spool
+from callrouter.calls.store import CallStore
+from callrouter.calls.sweeper import Sweeper
+from callrouter.carrier.twilio.rest import TwilioCarrier
+from callrouter.carrier.twilio.urls import Urls
+from callrouter.carrier.twilio.webhooks import Secrets, Webhooks
+from callrouter.dialplan import Callback, Plan
+from callrouter.domain.call import Call, CallKind, CallState
+from callrouter.domain.caller import Caller
+from callrouter.domain.clock import Clock
+from callrouter.engine import embedded
+from callrouter.engine.client import Engine
+from callrouter.engine.keys import Keys
+from callrouter.errors import EngineUnavailable
+from callrouter.ledger.database import ledger_url
+from callrouter.ledger.drainer import LedgerDrainer
+from callrouter.ledger.reads import Ledger
+from callrouter.ledger.upgrade import upgrade
+from callrouter.metrics import Metrics
+from callrouter.places import zips
+from callrouter.plans import PlanBook, Plans
+from callrouter.settings import Settings
+
+DRAIN_S = 12.0
+"""How long a stopping instance waits for its auctions: longer than any default deadline."""
+GAUGES_EVERY_S = 2.0
+WATCH_ENGINE_EVERY_S = 0.5
+STALE_S = 15.0
+"""A background loop that has not come round for this long makes the instance unready."""
+
+log = logging.getLogger("callrouter")
+
+
+class Instance:
+    """See the module. `start` opens, `drain` ends the live auctions, `stop` closes."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        clock: Clock,
+        rng: Random,
+        *,
+        keys: Keys | None = None,
+        own_engine: bool = True,
+    ) -> None:
+        self.settings = settings
+        self.name = f"{rng.getrandbits(48):012x}"
+        self.metrics = Metrics()
+        self.catalogue = Catalogue.load()
+        self.plan_book = PlanBook(settings.dialplans, environ, self.catalogue.check_entry)
+        self.plans: dict[str, Plan] = {}
+        """Every plan that this instance has known, by name: live calls outlast a deleted file."""
+        self._environ = environ
+        self._clock = clock
+        self._rng = rng
+        self._keys = keys
+        self._own_engine = own_engine
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stack = AsyncExitStack()
+        self.draining = False
+        self._take_up(self.plan_book.current)
+
+    async def start(self) -> None:
+        """Open the engine, the ledger and the sessions, and begin the background work."""
+        clock, settings = self._clock, self.settings
+        zips.warm()
+        self.engine = await self._open_engine()
+        self.engine.on_error = self.metrics.engine_failed
+        await self._open_ledger()
+        urls = Urls(settings.public_url)
+        auth_token = settings.twilio_auth_token.get_secret_value()
+        session = await self._stack.enter_async_context(
+            aiohttp.ClientSession(
+                cookie_jar=aiohttp.DummyCookieJar(),
+                connector=aiohttp.TCPConnector(limit=0, limit_per_host=0),
+                timeout=aiohttp.ClientTimeout(total=15),
+            )
+        )
+        carrier = TwilioCarrier(
+            session, settings.twilio_account_sid, auth_token, settings.twilio_api_url, urls, self.plans.get
+        )
+        self.store = CallStore(self.engine)
+        spool = Spool(settings.data_dir / "spool")
+        progress = Progress(self.store, spool, clock, self.name, carrier.capabilities, self.plans.get, self._measured())
+        self.limits = Limits(self.engine)
+        self._outbound = Outbound()
+        deps = Deps(
+            clock=clock,
+            outbound=self._outbound,
+            limits=self.limits,
+            catalogue=self.catalogue,
+            own_numbers=_OwnNumbers(self.plan_book),
+            observer=BuyerMeasures(self.metrics),
+            policy=HighestPayout(),
+        )
+        self.auctioneer = Auctioneer(deps, progress, carrier, self.metrics)
+        self.hearts = Hearts(self.engine, clock, self.name)
+        self.flow = CallFlow(
+            progress=progress,
+            auctioneer=self.auctioneer,
+            hearts=self.hearts,
+            carrier=carrier,
+            clock=clock,
+            plan_for=self.plan_for,
+            known_caller=self._known_caller,
+        )
+        self.sweeper = Sweeper(
+            engine=self.engine,
+            progress=progress,
+            auctioneer=self.auctioneer,
+            carrier=carrier,
+            spool=spool,
+            clock=clock,
+            plan_for=self.plan_for,
+        )
+        self.webhooks = Webhooks(
+            self.flow,
+            urls,
+            Secrets(auth_token, {k: s.get_secret_value() for k, s in settings.twilio_signing_keys.items()}),
+            clock,
+            self.metrics,
+        )
+        self.outbox = Outbox(self.engine, clock)
+        delivery = DiallerDelivery(session, self._plan_callback, clock)
+        self.worker = OutboxWorker(self.outbox, delivery.handlers, clock, self._rng, self._delivered)
+        self.calls = Calls(self.store, self.ledger, self.plans)
+        await self._begin()
+
+    async def drain(self) -> None:
+        """No new auctions here; wait for the live ones. What is left is taken over by others."""
+        self.draining = True
+        self.auctioneer.draining = True
+        left = await self.auctioneer.drain(DRAIN_S)
+        log.info("drained", extra={"auctions_left": left})
+
+    async def stop(self) -> None:
+        """End the background work and close everything."""
+        if not self.draining:
+            await self.drain()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.worker.stop()
+        await self.limits.drain()
+        await self.drainer.stop()
+        await self.hearts.stop()
+        await self._outbound.close()
+        await self._stack.aclose()
+        await self.ledger.close()
+        await self.engine.close()
+        if self._own_engine and not self.settings.redis_url:
+            with self._clock.busy():
+                await asyncio.to_thread(embedded.stop_if_last, self.settings.data_dir)
+
+    def plan_for(self, number: str) -> tuple[Plan, CallKind] | None:
+        """The plan of one of our numbers, and how a call to it came in."""
+        return self.plan_book.current.by_number.get(number)
+
+    async def unready(self) -> list[str]:
+        """Why this instance should get no calls; empty when it should."""
+        why = ["draining"] if self.draining else []
+        try:
+            await self.engine.ping()
+        except EngineUnavailable:
+            why.append("the engine does not answer")
+        try:
+            await self.ledger.check()
+        except Exception as error:  # noqa: BLE001 - any driver's error means the same here
+            why.append(f"the ledger does not answer: {type(error).__name__}")
+        now = self._clock.monotonic()
+        loops = {"heartbeat": self.hearts.last_beat, "sweeper": self.sweeper.last_round}
+        why += [f"the {name} has not run lately" for name, at in loops.items() if now - at > STALE_S]
+        return why
+
+    async def _open_engine(self) -> Engine:
+        name = f"callrouter-{self.name}"
+        if self.settings.redis_url:
+            return Engine.at_url(self.settings.redis_url, self._clock, self._keys, name)
+        with self._clock.busy():
+            path = await asyncio.to_thread(embedded.ensure_running, self.settings.data_dir)
+        return Engine.at_socket(str(path), self._clock, self._keys, name)
+
+    async def _open_ledger(self) -> None:
+        url = ledger_url(self.settings.database_url, self.settings.data_dir)
+        with self._clock.busy():
+            await upgrade(url)
+        self.ledger = Ledger(url, self._clock)
+        self.drainer = LedgerDrainer(self.engine, self.ledger, self._clock, self.name, self._ledger_failed)
+
+    async def _begin(self) -> None:
+        try:
+            await self.hearts.beat()
+        except EngineUnavailable:
+            log.error("the engine does not answer; serving from the fallback until it does")
+        self.sweeper.last_round = self._clock.monotonic()
+        self.drainer.start()
+        self.worker.start()
+        loops: dict[str, Coroutine[object, object, None]] = {
+            "hearts": self.hearts.run(),
+            "sweeper": self.sweeper.run(),
+            "plans": self.plan_book.watch(self._clock, self._take_up),
+            "gauges": self._gauges(),
+        }
+        if self._own_engine and not self.settings.redis_url:
+            loops["engine"] = self._watch_engine()
+        self._tasks = [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
+
+    async def _gauges(self) -> None:
+        while True:
+            try:
+                self.metrics.callbacks_due.set((await self.outbox.counts()).due)
+                self.metrics.calls_live.set(await self.engine.sorted_count(self.engine.keys.live))
+            except EngineUnavailable:
+                log.debug("gauges not refreshed")
+            self.metrics.dialplans_broken.set(len({mistake.where for mistake in self.plan_book.problems}))
+            await asyncio.sleep(GAUGES_EVERY_S)
+
+    async def _watch_engine(self) -> None:
+        """Start the embedded engine again when it has died; its append-only file has every acknowledged write."""
+        while True:
+            await asyncio.sleep(WATCH_ENGINE_EVERY_S)
+            try:
+                await self.engine.ping()
+            except EngineUnavailable:
+                log.error("the embedded engine is out; starting it")
+                try:
+                    with self._clock.busy():
+                        await asyncio.to_thread(embedded.ensure_running, self.settings.data_dir)
+                except (EngineUnavailable, OSError) as error:
+                    log.error("the embedded engine did not start", extra={"why": str(error)})
+
+    def _take_up(self, plans: Plans) -> None:
+        self.plans.update(plans.by_name)
+        self.metrics.preload_plans(plans.by_name.values())
+
+    def _measured(self) -> "MeasureAndWake":
+        return MeasureAndWake(self)
+
+    async def _known_caller(self, phone: str) -> Caller | None:
+        return await known_caller(self.engine, phone)
+
+    def _plan_callback(self, plan: str) -> Callback | None:
+        known = self.plans.get(plan)
+        return known.unsold.callback if known else None
+
+    def _delivered(self, job: Job, outcome: DeliveryOutcome, punctuality_s: float | None) -> None:
+        label = {DeliveryOutcome.TRANSIENT: "retried", DeliveryOutcome.PERMANENT: "dead"}.get(outcome, outcome.value)
+        self.metrics.callback_happened(label)
+        if punctuality_s is not None:
+            self.metrics.callback_punctuality.observe(punctuality_s)
+
+    def _ledger_failed(self, operation: str) -> None:
+        self.metrics.ledger_errors.inc()
+
+
+class MeasureAndWake:
+    """Counts each stored step, and wakes whoever has work from it."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._measure = measure_into(instance.metrics)
+
+    def __call__(self, before: Call | None, after: Call, step: Step) -> None:
+        self._measure(before, after, step)
+        if after.state is CallState.ENDED:
+            self._instance.drainer.notify()
+        if step.callback is not None or step.withdraws_callback:
+            self._instance.worker.notify()
+
+
+class _OwnNumbers(Container[str]):
+    """Our own numbers, as the dialplans in use have them."""
+
+    def __init__(self, plan_book: PlanBook) -> None:
+        self._plan_book = plan_book
+
+    def __contains__(self, number: object) -> bool:
+        return number in self._plan_book.current.by_number

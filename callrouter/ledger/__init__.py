@@ -1,0 +1,1 @@
+"""Finished calls in SQL: the record that money is reconciled against."""

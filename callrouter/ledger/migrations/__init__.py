@@ -1,0 +1,1 @@
+"""The ledger's migrations; ``ledger/upgrade.py`` runs them at start."""

@@ -1,0 +1,126 @@
+"""Reading and writing finished calls."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, or_, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+
+from callrouter.domain.clock import Clock
+from callrouter.ledger.database import open_database
+from callrouter.ledger.tables import calls
+
+
+@dataclass(frozen=True)
+class LedgerCall:
+    """One finished call. Times are epoch seconds; ``record`` is the shape of ``GET /api/v1/calls/{sid}``."""
+
+    sid: str
+    plan: str
+    kind: str
+    from_number: str | None
+    to_number: str | None
+    outcome: str
+    qualified: bool | None
+    buyer: str | None
+    payout: Decimal | None
+    min_duration_s: int | None
+    bridged_s: int | None
+    started_at: float
+    ended_at: float | None
+    record: Mapping[str, Any]
+
+
+class Ledger:
+    """The ledger at a URL, whose tables are up to date (`upgrade`). Raises SQLAlchemy's errors."""
+
+    def __init__(self, url: str, clock: Clock) -> None:
+        self._database = open_database(url)
+        self._clock = clock
+
+    async def get(self, sid: str) -> LedgerCall | None:
+        """One call."""
+        found = await self._rows(select(calls).where(calls.c.sid == sid))
+        return found[0] if found else None
+
+    async def find(
+        self,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        phone: str | None = None,
+        plan: str | None = None,
+        outcome: str | None = None,
+        limit: int = 100,
+        before: str | None = None,
+    ) -> Sequence[LedgerCall]:
+        """Calls that started from ``since`` to before ``until`` (epoch seconds), newest first.
+
+        ``before`` is the sid of the last call of the page before this one.
+        """
+        column = calls.c
+        query = select(calls).order_by(column.started_ms.desc(), column.sid.desc()).limit(limit)
+        if since is not None:
+            query = query.where(column.started_ms >= round(since * 1000))
+        if until is not None:
+            query = query.where(column.started_ms < round(until * 1000))
+        for wanted, of in ((phone, column.from_number), (plan, column.plan), (outcome, column.outcome)):
+            if wanted is not None:
+                query = query.where(of == wanted)
+        if before is not None:
+            start = select(column.started_ms).where(column.sid == before).scalar_subquery()
+            older = column.started_ms < start
+            query = query.where(or_(older, and_(column.started_ms == start, column.sid < before)))
+        return await self._rows(query)
+
+    async def insert(self, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Add calls in one transaction; those that are there already stay as they are. How many were new."""
+        if not rows:
+            return 0
+        insert = postgresql.insert if self._database.dialect.name == "postgresql" else sqlite.insert
+        added = 0
+        with self._clock.busy():
+            async with self._database.begin() as connection:
+                # 14 columns a row: below the 32,766 and 32,767 parameters that the two databases take.
+                for start in range(0, len(rows), 500):
+                    batch = [dict(row) for row in rows[start : start + 500]]
+                    result = await connection.execute(
+                        insert(calls).values(batch).on_conflict_do_nothing(index_elements=[calls.c.sid])
+                    )
+                    added += result.rowcount
+        return added
+
+    async def check(self) -> None:
+        """Whether the database answers."""
+        with self._clock.busy():
+            async with self._database.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        with self._clock.busy():
+            await self._database.dispose()
+
+    async def _rows(self, query: Select[Any]) -> Sequence[LedgerCall]:
+        with self._clock.busy():
+            async with self._database.connect() as connection:
+                return [_call(row) for row in (await connection.execute(query)).all()]
+
+
+def _call(row: Row[Any]) -> LedgerCall:
+    fields = dict(row._mapping)
+    started_ms, ended_ms = fields.pop("started_ms"), fields.pop("ended_ms")
+    fields["payout"] = fields.pop("payout_cents")
+    try:
+        record = json.loads(fields.pop("record"))
+    except ValueError:
+        record = {}
+    return LedgerCall(
+        **fields,
+        started_at=started_ms / 1000,
+        ended_at=None if ended_ms is None else ended_ms / 1000,
+        record=record if isinstance(record, dict) else {},
+    )

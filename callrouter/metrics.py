@@ -1,0 +1,149 @@
+"""Every metric, its labels and buckets, and each series at zero from the start.
+
+Label values come only from enums and loaded plans, never from a request. Buyer and plan never stand on one metric
+together, so that series grow with their sum and not with their product.
+"""
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from callrouter.carrier.seam import PushResult
+from callrouter.dialplan import Plan
+from callrouter.domain.call import AttemptResult, Outcome
+from callrouter.domain.reasons import RESULT_LABELS, Family
+
+ENDPOINTS = ("voice", "zip", "hold", "dial", "leg", "status", "fallback")
+WEBHOOK_RESULTS = ("answered", "refused", "forbidden", "bad_request", "failed")
+AUCTION_OUTCOMES = ("sold", "no_offer", "nobody_called", "caller_gone", "failed")
+OVERHEAD_STAGES = ("prepare", "decide", "respond")
+HOLD_OUTCOMES = ("dialled", *(outcome.value for outcome in Outcome if outcome is not Outcome.REFUSED))
+CALLBACK_RESULTS = (
+    *("promised", "not_owed", "delivered", "existing", "already_scheduled", "retried", "dead"),
+    *("cancelled", "nothing_to_cancel", "withdrawn", "late", "test_ok"),
+)
+TRANSFER_RESULTS = ("offered", "unsold", "bridged", "cancelled")
+ENGINE_OPERATIONS = (
+    *("commit", "admit", "health", "beat", "look", "job_claim", "job_done", "job_retry", "job_requeue"),
+    *(
+        "job_cancel",
+        "job_renew",
+        "get",
+        "set",
+        "hgetall",
+        "hmget",
+        "hsetnx",
+        "hset",
+        "zrange",
+        "zcount",
+        "ping",
+        "ledger",
+        "other",
+    ),
+)
+
+_FAST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 4, 8, 15)
+_AUCTION = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 25)
+_OVERHEAD = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+_BRIDGE = (0.5, 1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 60)
+_WINDOW = (0.1, 0.25, 0.5, 1, 2, 4, 6, 8, 10, 15, 20, 25, 30)
+_PAYOUT = (1, 2.5, 5, 10, 15, 20, 30, 40, 60, 80, 120, 200, 500)
+_LATE = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14_400, 86_400)
+
+
+class Metrics:
+    """The metrics of one instance, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+
+        def counter(name: str, says: str, *labels: str) -> Counter:
+            return Counter(f"callrouter_{name}", says, labels, registry=self.registry)
+
+        def gauge(name: str, says: str, *labels: str) -> Gauge:
+            return Gauge(f"callrouter_{name}", says, labels, registry=self.registry)
+
+        def histogram(name: str, says: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+            return Histogram(f"callrouter_{name}", says, labels, registry=self.registry, buckets=buckets)
+
+        self.webhooks = counter("webhooks", "Requests of the carrier.", "endpoint", "result")
+        self.webhook_duration = histogram("webhook_duration_seconds", "First byte to answer.", _FAST, "endpoint")
+        self.calls = counter("calls", "Calls that ended.", "plan", "outcome")
+        self.calls_live = gauge("calls_live", "Calls that have not ended, in the engine: the same on every instance.")
+        self.auctions = counter("auctions", "Auctions held.", "plan", "outcome")
+        self.auction_duration = histogram("auction_duration_seconds", "Start to close.", _AUCTION, "plan")
+        self.auction_overhead = histogram("auction_overhead_seconds", "Our own part of it.", _OVERHEAD, "stage")
+        self.buyer_results = counter("buyer_results", "One for each buyer and auction.", "buyer", "reason")
+        self.buyer_response = histogram(
+            "buyer_response_seconds", "Request to verdict, timeouts included.", _AUCTION, "buyer", "family"
+        )
+        self.buyer_offer_payout = histogram("buyer_offer_payout_dollars", "Payouts offered.", _PAYOUT, "buyer")
+        self.buyer_wins = counter("buyer_wins", "Auctions in which this buyer's offer ranked first.", "buyer")
+        self.buyer_inflight = gauge("buyer_inflight", "Requests under way.", "buyer")
+        self.bridges = counter("bridges", "Dials that ended.", "plan", "result")
+        self.bridge_attempts = counter("bridge_attempts", "Dials that ended.", "buyer", "result")
+        self.time_to_bridge = histogram("time_to_bridge_seconds", "Arrival to the first dial.", _BRIDGE, "plan")
+        self.hold = histogram("hold_seconds", "Auction's start to what ended the wait.", _BRIDGE, "plan", "outcome")
+        self.offer_age_at_dial = histogram("offer_age_at_dial_seconds", "Reply's arrival to dial.", _WINDOW)
+        self.offers_expired = counter("offers_expired", "Offers that lapsed undialled.", "buyer")
+        self.qualified_calls = counter("qualified_calls", "Bridged for the minimum duration.", "buyer")
+        self.expected_payout = counter("expected_payout_dollars", "Payouts of qualified calls.", "buyer")
+        self.callbacks = counter("callbacks", "What became of callbacks.", "result")
+        self.callbacks_due = gauge("callbacks_due", "Deliveries to the dialler that are due now.")
+        self.callback_punctuality = histogram(
+            "callback_punctuality_seconds", "How late deliveries to the dialler ran.", _LATE
+        )
+        self.transfers = counter("transfers", "Warm transfers.", "result")
+        self.pushes = counter("pushes", "Decisions pushed to live calls.", "result")
+        self.engine_errors = counter("engine_errors", "Engine commands that failed.", "operation")
+        self.ledger_errors = counter("ledger_errors", "Batches that the ledger did not take.")
+        self.dialplans_broken = gauge("dialplans_broken", "Dialplan files refused; the last good ones serve.")
+        self._preload()
+
+    def engine_failed(self, operation: str) -> None:
+        """Count one failed engine command."""
+        self.engine_errors.labels(operation if operation in ENGINE_OPERATIONS else "other").inc()
+
+    def callback_happened(self, result: str) -> None:
+        """Count one step of a callback."""
+        if result in CALLBACK_RESULTS:
+            self.callbacks.labels(result).inc()
+
+    def preload_plans(self, plans: Iterable[Plan]) -> None:
+        """Every series of these plans and their buyers, at zero unless it counts already."""
+        for plan in plans:
+            name = plan.plan
+            _zero(self.calls, [(name, outcome.value) for outcome in Outcome])
+            _zero(self.auctions, [(name, outcome) for outcome in AUCTION_OUTCOMES])
+            _zero(self.bridges, [(name, result.value) for result in AttemptResult])
+            _zero(self.hold, [(name, outcome) for outcome in HOLD_OUTCOMES])
+            for metric in (self.auction_duration, self.time_to_bridge):
+                metric.labels(name)
+            for buyer in plan.buyers:
+                self._preload_buyer(buyer)
+
+    def _preload_buyer(self, buyer: str) -> None:
+        _zero(self.buyer_results, [(buyer, label) for label in RESULT_LABELS])
+        _zero(
+            self.buyer_response,
+            [(buyer, family.value) for family in Family if family is not Family.NOT_CALLED],
+        )
+        _zero(self.bridge_attempts, [(buyer, result.value) for result in AttemptResult])
+        for metric in (self.buyer_wins, self.offers_expired, self.qualified_calls, self.expected_payout):
+            metric.labels(buyer)
+        self.buyer_offer_payout.labels(buyer)
+        self.buyer_inflight.labels(buyer)
+
+    def _preload(self) -> None:
+        _zero(self.webhooks, [(endpoint, result) for endpoint in ENDPOINTS for result in WEBHOOK_RESULTS])
+        _zero(self.webhook_duration, [(endpoint,) for endpoint in ENDPOINTS])
+        _zero(self.auction_overhead, [(stage,) for stage in OVERHEAD_STAGES])
+        _zero(self.callbacks, [(result,) for result in CALLBACK_RESULTS])
+        _zero(self.transfers, [(result,) for result in TRANSFER_RESULTS])
+        _zero(self.pushes, [(result.value,) for result in PushResult])
+        _zero(self.engine_errors, [(operation,) for operation in ENGINE_OPERATIONS])
+
+
+def _zero(metric: Counter | Histogram, series: Iterable[tuple[str, ...]]) -> None:
+    for labels in series:
+        metric.labels(*labels)

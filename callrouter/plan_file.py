@@ -1,0 +1,52 @@
+"""One dialplan file: bytes in; a plan, or every mistake in it, out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from pydantic import ValidationError
+
+from callrouter.dialplan import BuyerEntry, Plan
+from callrouter.errors import Mistake
+from callrouter.plan_remedies import remedies
+from callrouter.plan_yaml import fill_in, read_yaml
+
+CatalogueCheck = Callable[[BuyerEntry, str], list[Mistake]]
+"""What the buyers' catalogue finds wrong with an entry; the text is the file's name."""
+
+
+def read_plan(
+    raw: bytes, where: str, environ: Mapping[str, str], catalogue_check: CatalogueCheck
+) -> tuple[Plan | None, list[Mistake]]:
+    """The plan in ``raw``, or ``None`` and every mistake."""
+    document, mistakes = read_yaml(raw, where)
+    if document is None:
+        return None, mistakes or [Mistake(where, "file", "it is empty; write a dialplan")]
+    if not isinstance(document, dict):
+        return None, [*mistakes, Mistake(where, "file", "write keys and values, such as plan: my-plan")]
+    filled, lacking = fill_in(document, environ)
+    mistakes += [Mistake(where, _dotted(path), remedy) for path, remedy in lacking.items()]
+    try:
+        plan = Plan.model_validate(filled)
+    except ValidationError as error:
+        mistakes += [
+            Mistake(where, _dotted(path), remedy)
+            for path, remedy in remedies(error)
+            if path not in lacking  # said already: the variable is missing
+        ]
+        return None, mistakes
+    said = {mistake.key for mistake in mistakes}
+    for name, entry in plan.buyers.items():
+        found = (_under(name, mistake, where) for mistake in catalogue_check(entry, where))
+        mistakes += [mistake for mistake in found if mistake.key not in said]
+    return (None, mistakes) if mistakes else (plan, [])
+
+
+def _under(buyer: str, mistake: Mistake, where: str) -> Mistake:
+    """The catalogue knows an entry but not under which name it stands."""
+    prefix = f"buyers.{buyer}"
+    key = mistake.key if mistake.key.startswith(prefix) else f"{prefix}.{mistake.key}"
+    return replace(mistake, where=where, key=key)
+
+
+def _dotted(path: tuple[str | int, ...]) -> str:
+    return ".".join(map(str, path)) or "file"

@@ -1,0 +1,103 @@
+"""One simulated call, from the first webhook to the last status callback."""
+
+import asyncio
+import contextlib
+
+from callrouter.simulator.carrier.line import LIVE, Ended, Fetch, Line, Pushed
+from callrouter.simulator.carrier.machine import Machine
+from callrouter.simulator.carrier.records import CallState
+from callrouter.simulator.carrier.scripts import CallerScript, NumberConfig
+from callrouter.simulator.carrier.switch import Switch, whole_s
+from callrouter.simulator.carrier.twiml import Document
+from callrouter.simulator.carrier.webhooks import Message, WebhookFailed
+
+LONGEST_CALL_S = 14_400.0
+
+
+class SimulatedCall(Line):
+    """A caller's call.
+
+    ``ended_by`` is ``caller``, ``document``, ``rest``, ``reject``, ``busy``, ``apology`` or ``too_long``.
+    """
+
+    def __init__(self, switch: Switch, script: CallerScript, config: NumberConfig) -> None:
+        super().__init__(switch, script, config)
+        self._machine = Machine(switch, self)
+        self._over = asyncio.Event()
+
+    async def wait_ended(self) -> None:
+        """Return when the call has ended. Its last callbacks may still be under way."""
+        await self._over.wait()
+
+    async def run(self) -> None:
+        """Live through the whole call."""
+        try:
+            self._finish(await self._live())
+        finally:
+            self._sounds.stop()
+            self._over.set()
+
+    async def _live(self) -> str:
+        """What ended the call."""
+        self.happened("after")
+        work: Fetch | Document = Fetch(self.config.voice_url, {}, "voice")
+        while True:
+            change = await self._execute(work)
+            if isinstance(change, Ended):
+                return change.by
+            self._machine.leave_dial(caller_gone=False)
+            work = change.work
+
+    async def _execute(self, work: Fetch | Document) -> Pushed | Ended:
+        """Execute until the document ends the call or something from outside interrupts it."""
+        execution = asyncio.ensure_future(self._machine.run(work))
+        interruption = asyncio.ensure_future(self._changes.get())
+        left_s = LONGEST_CALL_S - (self._switch.clock.now() - self.started_at)
+        try:
+            await asyncio.wait({execution, interruption}, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+            if execution.done():
+                return Ended(execution.result())
+            return interruption.result() if interruption.done() else Ended("too_long")
+        finally:
+            execution.cancel()
+            interruption.cancel()
+            await asyncio.wait({execution, interruption})
+
+    def _finish(self, by: str) -> None:
+        self.ended_by = by
+        self.ended_at = self._switch.clock.now()
+        self.state = self._final_state(by)
+        self._sounds.stop()
+        action = self._machine.leave_dial(caller_gone=by == "caller")
+        if action is not None:
+            self._switch.background.spawn(self._request_action(action))
+        self._report()
+
+    def _final_state(self, by: str) -> CallState:
+        if self.answered:
+            return "completed"
+        return "busy" if by == "busy" else "no-answer"
+
+    async def _request_action(self, action: Fetch) -> None:
+        """The carrier asks the dial's action although the caller has gone; the answer is not used."""
+        message = Message(action.url, self.params(action.params), action.kind, self.sid, action.method)
+        with contextlib.suppress(WebhookFailed):
+            await self._switch.webhooks.ask(message)
+
+    def _report(self) -> None:
+        if not self.config.status_callback:
+            return
+        duration_s = whole_s(self.answered_at, self.ended_at)
+        extra = {
+            "CallDuration": str(duration_s),
+            "Duration": str(-(-duration_s // 60)),
+            "CallbackSource": "call-progress-events",
+            "SequenceNumber": "0",
+            "Timestamp": self._switch.timestamp(),
+        }
+        self._switch.webhooks.tell(Message(self.config.status_callback, self.params(extra), "status", self.sid))
+
+    @property
+    def live(self) -> bool:
+        """Whether the caller is still there."""
+        return self.state in LIVE

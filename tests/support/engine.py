@@ -1,0 +1,41 @@
+"""The real engine for tests: one server for the whole run, a key prefix of its own for each test."""
+
+import itertools
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from callrouter.domain.clock import Clock, SystemClock
+from callrouter.engine import embedded
+from callrouter.engine.client import Engine
+from callrouter.engine.keys import Keys
+
+_counter = itertools.count(1)
+
+
+def fresh_keys() -> Keys:
+    """A key prefix that no other test uses."""
+    return Keys(prefix=f"{{test-{os.getpid()}-{next(_counter)}}}")
+
+
+def open_engine(socket: Path, clock: Clock | None = None, keys: Keys | None = None) -> Engine:
+    """A connection to the test server; close it in the test."""
+    return Engine.at_socket(str(socket), clock or SystemClock(), keys or fresh_keys(), client_name="callrouter-test")
+
+
+@pytest.fixture(scope="session")
+def engine_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The unix socket of a real embedded engine."""
+    folder = tmp_path_factory.mktemp("engine")
+    yield embedded.ensure_running(folder)
+    embedded.stop(folder)
+
+
+@pytest.fixture
+async def engine(engine_socket: Path) -> AsyncIterator[Engine]:
+    """A connection with keys of its own, on the system's clock."""
+    engine = open_engine(engine_socket)
+    yield engine
+    await engine.close()
