@@ -41,11 +41,7 @@ class Masker:
 
     def request(self, request: BuyerRequest) -> str:
         """Method, address and body."""
-        query = (
-            "?" + "&".join(f"{quote_plus(k)}={quote_plus(v)}" for k, v in request.query)
-            if request.query
-            else ""
-        )
+        query = "?" + "&".join(f"{quote_plus(k)}={quote_plus(v)}" for k, v in request.query) if request.query else ""
         body = "\n" + decode(request.body) if request.body else ""
         return self.text(f"{request.method} {request.url}{query}{body}")
 

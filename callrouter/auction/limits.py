@@ -76,9 +76,7 @@ class Limits:
             return Admission.ADMITTED
         return Admission(said)
 
-    def note(
-        self, adapter: str, sheet: Sheet, account: Account, reason: Reason | None, waited_s: float
-    ) -> None:
+    def note(self, adapter: str, sheet: Sheet, account: Account, reason: Reason | None, waited_s: float) -> None:
         """Record what a reply (``None``: an offer) says of the buyer's health. Nobody waits for it."""
         bad = speaks_ill(reason, waited_s, sheet)
         if bad is None:

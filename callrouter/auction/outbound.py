@@ -39,9 +39,7 @@ class Outbound:
             await self._session.close()
             self._session = None
 
-    async def send(
-        self, request: BuyerRequest, timeout_s: float, max_body: int
-    ) -> BuyerResponse | OutboundFailure:
+    async def send(self, request: BuyerRequest, timeout_s: float, max_body: int) -> BuyerResponse | OutboundFailure:
         """Send and read the whole reply within ``timeout_s``, redirects included. Raises if cancelled."""
         try:
             async with asyncio.timeout(timeout_s):
@@ -59,9 +57,9 @@ class Outbound:
             reply = await self._once(request, url, max_body)
             if not isinstance(reply, _Redirect):
                 return reply
-            target = url.join(URL(reply.location, encoded=True))
+            target = _on_same_host(url, reply.location)
             may_follow = reply.status in _KEEP_METHOD or request.method == "GET"
-            if last or not may_follow or not _same_host(url, target):
+            if last or not may_follow or target is None:
                 return OutboundFailure(Reason.ERROR_REDIRECT, status=reply.status)
             url = target
         raise AssertionError("unreachable")
@@ -114,10 +112,16 @@ def _address(request: BuyerRequest) -> URL:
     return URL(f"{request.url}{joint}{urlencode(request.query)}", encoded=True)
 
 
-def _same_host(ours: URL, target: URL) -> bool:
-    """The same server, or the same host's step from http up to https; never down."""
-    if target.host != ours.host or target.scheme not in ("http", "https"):
-        return False
+def _on_same_host(ours: URL, location: str) -> URL | None:
+    """Where a redirect leads if that is the same server, or the same host's step from http up to https."""
+    try:
+        target = ours.join(URL(location, encoded=True))
+        host, port = target.host, target.port
+    except ValueError:
+        return None
+    if host is None or ours.host is None or host.lower() != ours.host.lower():
+        return None
     if target.scheme == ours.scheme:
-        return target.port == ours.port
-    return ours.scheme == "http" and ours.port == 80 and target.port == 443
+        return target if port == ours.port else None
+    upgraded = (ours.scheme, ours.port, target.scheme, port) == ("http", 80, "https", 443)
+    return target if upgraded else None

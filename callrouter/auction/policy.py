@@ -16,9 +16,7 @@ class Policy(Protocol):
         """The offers that have not expired at ``now`` (epoch s), best first."""
         ...
 
-    def keep_waiting(
-        self, results: Mapping[str, BuyerResult], waiting_for: Collection[str], elapsed_s: float
-    ) -> bool:
+    def keep_waiting(self, results: Mapping[str, BuyerResult], waiting_for: Collection[str], elapsed_s: float) -> bool:
         """Whether the auction stays open for the buyers that have not answered yet."""
         ...
 
@@ -33,8 +31,6 @@ class HighestPayout:
         alive = [offer for offer in offers if offer.expires_at > now]
         return tuple(sorted(alive, key=lambda offer: (-offer.payout, offer.min_duration_s, offer.buyer)))
 
-    def keep_waiting(
-        self, results: Mapping[str, BuyerResult], waiting_for: Collection[str], elapsed_s: float
-    ) -> bool:
+    def keep_waiting(self, results: Mapping[str, BuyerResult], waiting_for: Collection[str], elapsed_s: float) -> bool:
         """As long as anybody may still answer."""
         return bool(waiting_for)

@@ -38,9 +38,7 @@ def encode(account: Account, values: Mapping[str, str]) -> BuyerRequest:
         return BuyerRequest("GET", account.url, query=tuple(values.items()), headers=headers)
     if account.method == "json":
         body = json.dumps(dict(values), ensure_ascii=True).encode()
-        return BuyerRequest(
-            "POST", account.url, headers={**headers, "Content-Type": "application/json"}, body=body
-        )
+        return BuyerRequest("POST", account.url, headers={**headers, "Content-Type": "application/json"}, body=body)
     form = "application/x-www-form-urlencoded"
     body = urlencode(dict(values), errors="replace").encode()
     return BuyerRequest("POST", account.url, headers={**headers, "Content-Type": form}, body=body)

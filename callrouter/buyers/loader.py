@@ -85,9 +85,7 @@ class Catalogue:
         """What is wrong with a plan's entry: ``where`` is the file, ``key`` the entry's place in it."""
         known = self.buyers.get(entry.adapter)
         if known is None:
-            return [
-                Mistake(where, f"{key}.adapter", f"no adapter {entry.adapter}; use {_either(self.names)}")
-            ]
+            return [Mistake(where, f"{key}.adapter", f"no adapter {entry.adapter}; use {_either(self.names)}")]
         mode = known.sheet.modes.get(entry.mode)
         if mode is None:
             return [
@@ -112,9 +110,7 @@ def _credential_mistakes(entry: BuyerEntry, mode: Mode) -> list[tuple[str, str]]
         if name not in entry.credentials or not entry.credentials[name].get_secret_value().strip()
     ]
     unknown = [name for name in entry.credentials if name not in mode.credentials]
-    return found + [
-        (f"credentials.{name}", f"not one of {_either(mode.credentials)}; remove it") for name in unknown
-    ]
+    return found + [(f"credentials.{name}", f"not one of {_either(mode.credentials)}; remove it") for name in unknown]
 
 
 def _param_mistakes(entry: BuyerEntry, sheet: Sheet) -> list[tuple[str, str]]:
@@ -125,12 +121,7 @@ def _param_mistakes(entry: BuyerEntry, sheet: Sheet) -> list[tuple[str, str]]:
     ]
     for name, value in entry.params.items():
         param = sheet.params.get(name)
-        if (
-            param is not None
-            and param.pattern is not None
-            and value
-            and not re.fullmatch(param.pattern, value)
-        ):
+        if param is not None and param.pattern is not None and value and not re.fullmatch(param.pattern, value):
             found.append((f"params.{name}", f"must match {param.pattern}"))
         if param is None and name not in sheet.fields and sheet.other_params == "refused":
             found.append((f"params.{name}", f"{sheet.title} knows no such field; use its documented names"))

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
+from itertools import islice
 from xml.parsers import expat
 
 from callrouter.buyers.sheet import plain_name
@@ -17,6 +19,7 @@ from callrouter.domain.reasons import Reason
 
 MAX_DEPTH = 4
 MAX_LEAF_CHARS = 500
+MAX_PARTS = 100
 _UNDEFINED_ENTITY = 11
 _MAX_DURATION_S = 86_400
 
@@ -34,22 +37,28 @@ class Reply:
     def find(self, names: Sequence[str]) -> str | None:
         """The text under the first of these plain names, the shallowest of each; blank if all are blank."""
         blank: str | None = None
-        leaves = sorted(_leaves(self.tree, 1), key=lambda leaf: leaf[0])
         for name in names:
-            for _, known, text in leaves:
-                if known == name and text:
+            for text in self._texts.get(name, ()):
+                if text:
                     return text
-                if known == name:
-                    blank = text
+                blank = text
         return blank
+
+    @cached_property
+    def _texts(self) -> Mapping[str, Sequence[str]]:
+        """The texts under each name, the shallowest first."""
+        texts: dict[str, list[str]] = {}
+        for _, name, text in sorted(_leaves(self.tree, 1), key=lambda leaf: leaf[0]):
+            texts.setdefault(name, []).append(text)
+        return texts
 
     def parts(self, names: Sequence[str]) -> tuple["Reply", ...]:
         """The parts under these names, the innermost of nested ones (``legs`` around ``leg``)."""
-        return tuple(Reply(tree) for tree in _parts(self.tree, frozenset(names), 1))
+        return tuple(Reply(tree) for tree in islice(_parts(self.tree, frozenset(names)), MAX_PARTS))
 
     def has(self, names: Sequence[str]) -> bool:
-        """Whether any of these names stands at the top."""
-        return any(name in self.tree for name in names)
+        """Whether any of these names stands anywhere, even with nothing under it."""
+        return not _names(self.tree).isdisjoint(names)
 
 
 def read_reply(body: bytes) -> Reply | Decline:
@@ -127,12 +136,17 @@ def _leaves(tree: Tree, depth: int) -> Iterator[tuple[int, str, str]]:
                 yield from _leaves(value, depth + 1)
 
 
-def _parts(tree: Tree, names: frozenset[str], depth: int) -> Iterator[Tree]:
+def _names(tree: Tree) -> set[str]:
+    inner = (value for values in tree.values() for value in values if not isinstance(value, str))
+    return set(tree).union(*(_names(value) for value in inner))
+
+
+def _parts(tree: Tree, names: frozenset[str]) -> Iterator[Tree]:
     for name, values in tree.items():
         for value in values:
             if isinstance(value, str):
                 continue
-            inner = list(_parts(value, names, depth + 1))
+            inner = list(_parts(value, names))
             if inner:
                 yield from inner
             elif name in names:

@@ -62,18 +62,20 @@ def ensure_running(data_dir: Path) -> Path:
 
 
 def _start(path: Path, folder: Path) -> None:
-    subprocess.Popen(  # noqa: S603 - our own binary, no shell
+    """Start the server as a daemon: no child of ours, so that it neither dies with us nor is left a zombie."""
+    subprocess.run(  # noqa: S603 - our own binary, no shell
         [
             engine_binary(),
             *("--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700"),
             *("--appendonly", "yes", "--appendfsync", "always", "--save", ""),
             *("--dir", str(folder.resolve()), "--logfile", str((folder / "valkey.log").resolve())),
-            *("--daemonize", "no", "--databases", "1"),
+            *("--daemonize", "yes", "--pidfile", str((folder / "valkey.pid").resolve()), "--databases", "1"),
         ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,
+        check=False,  # what went wrong is in its log, and nobody answers the socket
+        timeout=START_TIMEOUT_S,
     )
 
 

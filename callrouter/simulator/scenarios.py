@@ -198,11 +198,11 @@ def _caller(rng: random.Random, index: int, story: Story, number: str) -> Caller
 def _first_phone(rng: random.Random, story: Story, tempo: Tempo) -> PhoneScript:
     if story is Story.BRIDGED_SECOND:
         busy = rng.random() < 0.5
-        return PhoneScript(ring_s=tempo.ring_s(1.0 if busy else 12.0), result="busy" if busy else "no_answer")
+        return PhoneScript(ring_s=tempo.ring_s(1.0 if busy else 12.0), result="busy" if busy else "no_answer", talk_s=0)
     if story is Story.EARLY_HANGUP_RECOVERED:
         return PhoneScript(ring_s=tempo.ring_s(3.0), talk_s=tempo.early_s)
     if story is Story.HUNG_UP_RINGING:
-        return PhoneScript(ring_s=max(4.0, tempo.ring_s(12.0)), result="no_answer")
+        return PhoneScript(ring_s=max(4.0, tempo.ring_s(12.0)), result="no_answer", talk_s=0)
     return _talker(rng, tempo)
 
 

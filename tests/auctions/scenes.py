@@ -78,9 +78,7 @@ def _accepted(told: dict[str, Any]) -> dict[str, str]:
 
 def offered(buyer: str, payout: str, at: float) -> BuyerResult:
     """A result that an earlier owner of the auction had got."""
-    offer = Offer(
-        buyer=buyer, number="+18885550142", payout=Decimal(payout), received_at=at, expires_at=at + 30
-    )
+    offer = Offer(buyer=buyer, number="+18885550142", payout=Decimal(payout), received_at=at, expires_at=at + 30)
     return BuyerResult(buyer=buyer, offer=offer, asked_at=at - 1, elapsed_s=1)
 
 

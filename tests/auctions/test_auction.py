@@ -87,9 +87,7 @@ async def test_a_cancelled_auction_cancels_its_requests(clock: VirtualClock, eng
 class TakesTheFirst(HighestPayout):
     """A policy that has enough with one offer."""
 
-    def keep_waiting(
-        self, results: Mapping[str, BuyerResult], waiting_for: Collection[str], elapsed_s: float
-    ) -> bool:
+    def keep_waiting(self, results: Mapping[str, BuyerResult], waiting_for: Collection[str], elapsed_s: float) -> bool:
         return not any(result.offer for result in results.values())
 
 
@@ -111,9 +109,7 @@ class LooksOften(TakesTheFirst):
 
     look_again_s: float | None = 0.25
 
-    def keep_waiting(
-        self, results: Mapping[str, BuyerResult], waiting_for: Collection[str], elapsed_s: float
-    ) -> bool:
+    def keep_waiting(self, results: Mapping[str, BuyerResult], waiting_for: Collection[str], elapsed_s: float) -> bool:
         return elapsed_s < 2
 
 

@@ -19,13 +19,9 @@ def test_the_auction_ends_as_the_file_says(path: Path, engine_socket: Path) -> N
     async def main(clock: VirtualClock) -> None:
         async with AsyncExitStack() as stack:
             here = await stack.enter_async_context(setting(clock, engine_socket))
-            scene = await opened(
-                stack, here, doc["buyers"], allow_regions=tuple(doc.get("allow_regions", ()))
-            )
+            scene = await opened(stack, here, doc["buyers"], allow_regions=tuple(doc.get("allow_regions", ())))
             started = clock.monotonic()
-            already = {
-                name: offered(name, its["payout"], clock.now()) for name, its in doc.get("already", {}).items()
-            }
+            already = {name: offered(name, its["payout"], clock.now()) for name, its in doc.get("already", {}).items()}
             closed = await scene.hold(
                 clock,
                 doc.get("deadline_s", 10),

@@ -289,6 +289,20 @@ async def test_a_retried_callback_can_be_withdrawn(clock: VirtualClock, engine_s
 
 
 @virtual
+async def test_a_retried_callback_stands_again_though_a_later_one_came_between(
+    clock: VirtualClock, engine_socket: Path
+) -> None:
+    async with Rig(engine_socket, clock) as rig:
+        await rig.stand("cb-1")
+        await rig.outbox.bury(await rig.one(), "Unknown Type")
+        await rig.stand("cb-2")
+        await rig.outbox.done(await rig.one(), stands_until=clock.now() + 5)
+        await asyncio.sleep(6)
+        assert await rig.outbox.requeue("cb-1", DAY) == "requeued"
+        assert await rig.stand("cb-3") == "cb-1"
+
+
+@virtual
 async def test_operators_cancel_what_is_not_over(clock: VirtualClock, engine_socket: Path) -> None:
     async with Rig(engine_socket, clock) as rig:
         assert await rig.outbox.cancel("cb-1") == "none"

@@ -1,5 +1,6 @@
 """Dialplan files for the tests of this folder."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -26,9 +27,10 @@ def plan_text(name: str = "one", number: str = "+18885550100", more: str = "") -
 
 
 def written(folder: Path, files: Iterable[tuple[str, str]]) -> Path:
-    """``folder`` with these files in it."""
-    for name, text in files:
+    """``folder`` with these files in it, the later ones written later."""
+    for second, (name, text) in enumerate(files):
         (folder / name).write_text(text, encoding="utf-8")
+        os.utime(folder / name, (1_700_000_000 + second,) * 2)
     return folder
 
 

@@ -49,9 +49,11 @@ async def rig(clock: VirtualClock) -> AsyncIterator[Rig]:
     """A started dialler."""
     dialler = SimulatedDialler(clock=clock, rng=random.Random(1), key="k1")
     await dialler.start()
-    async with aiohttp.ClientSession() as session:
-        yield Rig(dialler, session)
-    await dialler.stop()
+    try:
+        async with aiohttp.ClientSession() as session:
+            yield Rig(dialler, session)
+    finally:
+        await dialler.stop()
 
 
 @virtual

@@ -241,6 +241,16 @@ async def test_waiting_for_an_answer_after_the_call_is_answered_is_silence(clock
 
 
 @virtual
+async def test_the_caller_hears_nothing_from_the_last_word_to_the_next_document(clock: VirtualClock) -> None:
+    async with stage(clock) as s:
+        s.product.on("/voice", "<Say>hi</Say><Redirect>/slow</Redirect>")
+        s.product.on("/slow", Answered(b"<Response><Say>bye</Say></Response>", delay_s=1))
+        call = await s.call()
+        assert [sound.kind for sound in call.heard] == ["ringback", "prompt", "silence", "prompt"]
+        assert call.longest_silence_s() == pytest.approx(1.1)
+
+
+@virtual
 async def test_waiting_before_the_answer_is_ringback_and_no_silence(clock: VirtualClock) -> None:
     async with stage(clock) as s:
         s.product.on("/voice", Answered(b"<Response><Say>bye</Say></Response>", delay_s=8))

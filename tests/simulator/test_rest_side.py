@@ -1,14 +1,16 @@
 """The carrier's REST side."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 import pytest
 
-from callrouter.domain.clock import rfc3339
-from callrouter.simulator.carrier import CallerScript, PhoneScript, SimulatedCall
+from callrouter.domain.clock import SystemClock, rfc3339
+from callrouter.simulator.carrier import CallerScript, CarrierTimings, PhoneScript, SimulatedCall
 from tests.simulator.product import (
     BUYER,
     CALLER,
@@ -231,3 +233,28 @@ async def test_calls_are_listed_by_number_parent_and_time_page_by_page(clock: Vi
         day = await rest.list(To=NUMBER, **{"StartTime>": "2026-11-20", "StartTime<": "2026-11-20"})
         assert len(day["calls"]) == 3
         assert (await rest.list(To=NUMBER, Status="in-progress"))["calls"] == []
+
+
+async def test_the_twilio_package_understands_every_answer() -> None:
+    from twilio.rest import Client as TwilioClient
+
+    async with stage(SystemClock(), timings=CarrierTimings(say_s_per_char=0.001)) as s:
+        s.product.on("/voice", f"<Say>hi</Say><Dial>{BUYER}</Dial>", HOLD)
+        s.carrier.default_phone = PhoneScript(ring_s=0.05, talk_s=0.05)
+        ended, live = await s.call(), s.carrier.place(CallerScript(CALLER, NUMBER))
+        await wait_until(lambda: live.answered)
+        twilio = TwilioClient(SID, TOKEN)
+        twilio.api.base_url = s.carrier.rest_url
+
+        def ask() -> list[object]:
+            shown = twilio.calls(ended.sid).fetch()
+            since = datetime.fromtimestamp(ended.started_at - 5, UTC)
+            found = twilio.calls.list(to=NUMBER, start_time_after=since, page_size=1)
+            legs = twilio.calls.list(parent_call_sid=ended.sid)
+            pushed = twilio.calls(live.sid).update(twiml=BYE)
+            return [shown.status, int(shown.duration), {call.sid for call in found}, legs[0].to, pushed.status]
+
+        answers = await asyncio.to_thread(ask)
+        await live.wait_ended()
+        assert answers == ["completed", 0, {ended.sid, live.sid}, BUYER, "in-progress"]
+        assert [record.problems for record in s.carrier.rest_log if record.problems] == []

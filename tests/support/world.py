@@ -3,10 +3,12 @@
 Everything speaks real HTTP on loopback; with a virtual clock thirty seconds of hold take milliseconds.
 """
 
+import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,11 @@ from callrouter.engine.keys import Keys
 from callrouter.ledger.reads import LedgerCall
 from callrouter.settings import read_settings
 from callrouter.simulator.carrier import CallerScript, NumberConfig, SimulatedCall, SimulatedCarrier
-from callrouter.simulator.partners import SimulatedContactability, SimulatedDialler, SimulatedLmal
+from callrouter.simulator.partners import Answer, SimulatedContactability, SimulatedDialler, SimulatedLmal
+from callrouter.simulator.partners.answers import Decide
 from tests.support.engine import fresh_keys
 from tests.support.served import Served
+from tests.support.virtual_time import EPOCH, VirtualClock, run_virtual
 from tests.support.waiting import wait_until
 
 PUBLIC_URL = "https://calls.example.com"
@@ -203,8 +207,6 @@ class World:
         self._hosts[PUBLIC_URL] = self.served[number].url
 
     async def _pause(self) -> None:
-        import asyncio
-
         await asyncio.sleep(0.1)
 
     async def _serve(self, number: int) -> Served:
@@ -218,3 +220,35 @@ class World:
         folder.mkdir(parents=True, exist_ok=True)
         whole = {**self.dialplan, "buyers": self.dialplan.get("buyers", BUYERS)}
         (folder / "auto.yaml").write_text(yaml.safe_dump(whole, sort_keys=False))
+
+
+def in_world(
+    dialplan: Mapping[str, Any] | None = None, *, instances: int = 1, seed: int = 1, epoch: float = EPOCH
+) -> Callable[[Callable[[World], Awaitable[None]]], Callable[[Path, Path], None]]:
+    """Decorator: an ``async def test(world)`` that runs in virtual time, in a world of its own."""
+
+    def decorate(test: Callable[[World], Awaitable[None]]) -> Callable[[Path, Path], None]:
+        def run(engine_socket: Path, tmp_path: Path) -> None:
+            async def whole(clock: VirtualClock) -> None:
+                made = World(clock, engine_socket, tmp_path, seed, dialplan or plan(), instances)
+                async with made as world:
+                    await test(world)
+
+            run_virtual(whole, epoch)
+
+        run.__name__, run.__doc__, run.__module__ = test.__name__, test.__doc__, test.__module__
+        return run
+
+    return decorate
+
+
+def offers(payout: str, number: str, latency_s: float = 0.3, min_duration_s: int | None = 90) -> Decide:
+    """A buyer that always answers with this offer."""
+    answer = Answer(latency_s=latency_s, payout=Decimal(payout), number=number, min_duration_s=min_duration_s)
+    return lambda params: answer
+
+
+def refuses(code: str = "5000", latency_s: float = 0.3) -> Decide:
+    """A buyer that never wants the call."""
+    answer = Answer(latency_s=latency_s, payout=None, code=code)
+    return lambda params: answer

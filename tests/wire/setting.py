@@ -53,9 +53,7 @@ async def setting(
     engine = open_engine(socket, clock, keys)
     seen, outbound, limits = Counting(), Outbound(), Limits(engine)
     try:
-        yield Setting(
-            Deps(clock, outbound, limits, catalogue, own_numbers, seen, policy or HighestPayout()), seen
-        )
+        yield Setting(Deps(clock, outbound, limits, catalogue, own_numbers, seen, policy or HighestPayout()), seen)
     finally:
         await outbound.close()
         await limits.drain()

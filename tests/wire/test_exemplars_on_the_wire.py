@@ -20,9 +20,7 @@ def test_the_exemplar_holds_on_the_wire(exemplar: Exemplar, engine_socket: Path)
         async with setting(clock, engine_socket) as here, partner(_answer(exemplar)) as there:
             origin = _closed_port() if exemplar.fault == "refused" else there.origin
             entry = exemplar.entry(origin)
-            result = await run_buyer(
-                here.deps, exemplar.ask(), exemplar.buyer, entry, Budget.of(2, clock)
-            )
+            result = await run_buyer(here.deps, exemplar.ask(), exemplar.buyer, entry, Budget.of(2, clock))
             _check_request(exemplar, there, here, result)
             _check_result(exemplar, result)
             _check_secrets(exemplar, result)

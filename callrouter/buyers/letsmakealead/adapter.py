@@ -28,9 +28,7 @@ class Adapter:
         refusal = self._refusal(reply)
         if refusal is not None and (by_status is None or refusal.reason is not Reason.ERROR_OTHER):
             return refusal
-        if by_status is not None and (
-            by_status.reason is not Reason.ERROR_HTTP_STATUS or not self._offers(reply)
-        ):
+        if by_status is not None and (by_status.reason is not Reason.ERROR_HTTP_STATUS or not self._offers(reply)):
             return by_status
         return self._quote(reply)
 

@@ -3,7 +3,7 @@
 import json
 import random
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -44,11 +44,13 @@ class SimulatedContactability(SimulatedBuyer):
         answer: Decide | None = None,
         port: int = 0,
         jitter_s: float = 0.0,
+        limits: Sequence[tuple[float, int]] = LIMITS,
     ) -> None:
         super().__init__(clock=clock, rng=rng, answer=answer, port=port)
         self._token = token
         self._jitter_s = jitter_s
-        self._arrivals: deque[float] = deque(maxlen=LIMITS[-1][1] + 1)
+        self._limits = limits
+        self._arrivals: deque[float] = deque(maxlen=max(most for _, most in limits) + 1)
         self.violations = 0
         """Requests beyond a limit."""
         self.legs: tuple[Leg, ...] | None = None
@@ -66,7 +68,7 @@ class SimulatedContactability(SimulatedBuyer):
     def _over_limit(self) -> bool:
         now = self._clock.now()
         self._arrivals.append(now)
-        for window_s, most in LIMITS:
+        for window_s, most in self._limits:
             if len(self._arrivals) > most and now - self._arrivals[-most - 1] < window_s - self._jitter_s:
                 return True
         return False

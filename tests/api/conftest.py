@@ -1,0 +1,15 @@
+"""The served API for the tests of this folder."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from callrouter.engine.client import Engine
+from tests.api.service import Api, serving
+
+
+@pytest.fixture
+async def api(engine: Engine) -> AsyncIterator[Api]:
+    """A client of the API, served over the test's own engine keys."""
+    async with serving(engine) as client:
+        yield client

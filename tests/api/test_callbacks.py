@@ -1,0 +1,71 @@
+"""The dialler outbox as operations see it."""
+
+import pytest
+
+from tests.api.service import Api
+
+PAYLOAD = {"plan": "one", "phone": "+18185550123", "sid": "CA1", "why": "unsold"}
+
+
+async def state_of(api: Api, job_id: str) -> str:
+    found = (await api.ask("GET", "/api/v1/callbacks"))[1]["callbacks"]
+    return str(next(job["state"] for job in found if job["id"] == job_id))
+
+
+async def test_what_is_owed_is_listed(api: Api) -> None:
+    await api.outbox.stand("cb-1", PAYLOAD, 3600)
+    status, body, _ = await api.ask("GET", "/api/v1/callbacks?state=pending")
+    (job,) = body["callbacks"]
+    assert status == 200
+    assert {key: job[key] for key in ("id", "kind", "state", "attempts", *PAYLOAD)} == {
+        "id": "cb-1",
+        "kind": "callback",
+        "state": "pending",
+        "attempts": 0,
+        **PAYLOAD,
+    }
+    assert job["due_at"].endswith("Z")
+    assert (await api.ask("GET", "/api/v1/callbacks?state=dead"))[1] == {"callbacks": []}
+
+
+async def test_a_callback_is_cancelled_once(api: Api) -> None:
+    await api.outbox.stand("cb-1", PAYLOAD, 3600)
+    status, body, _ = await api.ask("DELETE", "/api/v1/callbacks/cb-1")
+    assert (status, body["result"], body["state"]) == (200, "cancelled", "cancelled")
+    assert await state_of(api, "cb-1") == "cancelled"
+    assert (await api.ask("DELETE", "/api/v1/callbacks/cb-1"))[0] == 409
+
+
+async def test_a_dead_callback_is_tried_again(api: Api) -> None:
+    await api.outbox.stand("cb-1", PAYLOAD, 3600)
+    claim = await api.outbox.claim(1, 30)
+    await api.outbox.bury(claim.jobs[0], "refused")
+    (job,) = (await api.ask("GET", "/api/v1/callbacks?state=dead"))[1]["callbacks"]
+    assert job["last_error"] == "refused"
+    status, body, _ = await api.ask("POST", "/api/v1/callbacks/cb-1/retry")
+    assert (status, body["result"], body["state"]) == (200, "requeued", "pending")
+
+
+async def test_a_callback_that_is_with_the_dialler_is_a_conflict(api: Api) -> None:
+    await api.outbox.stand("cb-1", PAYLOAD, 3600)
+    await api.outbox.claim(1, 30)
+    status, body, _ = await api.ask("POST", "/api/v1/callbacks/cb-1/retry")
+    assert status == 409
+    assert "with the dialler" in body["detail"]
+
+
+async def test_a_delivered_callback_is_not_tried_again(api: Api) -> None:
+    await api.outbox.stand("cb-1", PAYLOAD, 3600)
+    claim = await api.outbox.claim(1, 30)
+    await api.outbox.done(claim.jobs[0])
+    assert (await api.ask("POST", "/api/v1/callbacks/cb-1/retry"))[0] == 409
+
+
+@pytest.mark.parametrize(("method", "path"), [("DELETE", "nobody"), ("POST", "nobody/retry"), ("DELETE", "a%20b")])
+async def test_an_unknown_callback_is_404(api: Api, method: str, path: str) -> None:
+    assert (await api.ask(method, f"/api/v1/callbacks/{path}"))[0] == 404
+
+
+@pytest.mark.parametrize("query", ["state=lost", "limit=0", "sate=dead"])
+async def test_a_wrong_filter_is_refused(api: Api, query: str) -> None:
+    assert (await api.ask("GET", f"/api/v1/callbacks?{query}"))[0] == 422

@@ -1,0 +1,172 @@
+"""Reading replies: what parses, what is refused, and that nothing ever raises."""
+
+import json
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from callrouter.buyers.base import BuyerResponse, Quote
+from callrouter.buyers.reply import Reply, read_duration, read_reply
+from callrouter.domain.offer import BuyerResult, Decline, Offer
+from callrouter.domain.reasons import Reason
+from tests.buyers.exemplars import CATALOGUE, Exemplar, exemplars
+
+ALL = [e for e in exemplars() if e.doc["response"] is not None and e.fault is None]
+BY_BUYER = {buyer: next(e for e in ALL if e.buyer == buyer) for buyer in CATALOGUE.names}
+GOOD = [e for e in ALL if e.exemplary]
+
+BODIES = [
+    '{"Phone_Number": "1", "list": [{"pay-out": 2.50}], "deep": {"a": {"b": {"ok": true}}}}',
+    '<r Phone_Number="1"><list><Pay-Out>2.50</Pay-Out></list><deep><a><b><ok>true</ok></b></a></deep></r>',
+]
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_json_and_xml_read_alike_in_every_encoding(body: str, encoding: str) -> None:
+    reply = read_reply(body.encode(encoding))
+    assert isinstance(reply, Reply)
+    assert [reply.find([name]) for name in ("phonenumber", "payout", "ok")] == ["1", "2.50", "true"]
+
+
+def test_a_field_deeper_than_four_levels_is_not_seen() -> None:
+    for body in (
+        b'{"a":{"b":{"c":{"four":"4","d":{"five":"5"}}}}}',
+        b"<r><a><b><c><four>4</four><d><five>5</five></d></c></b></a></r>",
+    ):
+        reply = read_reply(body)
+        assert isinstance(reply, Reply)
+        assert (reply.find(["four"]), reply.find(["five"])) == ("4", None)
+
+
+def test_the_better_name_wins_over_the_shallower_place() -> None:
+    reply = read_reply(b'{"phone": "callers", "data": {"PhoneNumber": "ours"}}')
+    assert isinstance(reply, Reply)
+    assert reply.find(["phonenumber", "phone"]) == "ours"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("90 sec", 90), ("90 Seconds", 90), ("1:30", 90), ("1:00:30", 3630), ("90.0", 90), ("90.2", 91)],
+)
+def test_durations_are_whole_seconds(text: str, seconds: int) -> None:
+    assert read_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["-1", "ninety", "1:75", "99999999", "²", "86401", "1e3", "PT90S"])
+def test_other_durations_are_bad_responses(text: str) -> None:
+    assert isinstance(read_duration(text), Decline)
+
+
+def test_an_absent_duration_is_none() -> None:
+    assert read_duration(None) is None
+    assert read_duration(" ") is None
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "latin-1"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        '<!DOCTYPE r SYSTEM "http://127.0.0.1/x.dtd"><r/>',
+        '<!DOCTYPE r [<!ENTITY x "y">]><r>&x;</r>',
+        '<!DOCTYPE html [<!ENTITY x "y">]><r>&x;</r>',
+        '<!DOCTYPE r [<!ENTITY % x SYSTEM "file:///etc/passwd"> %x;]><r/>',
+        "<r>&undefined;</r>",
+    ],
+)
+def test_document_types_and_entities_are_unsafe(body: str, encoding: str) -> None:
+    declared = f'<?xml version="1.0" encoding="{encoding.removesuffix("-sig")}"?>' if encoding == "latin-1" else ""
+    verdict = read_reply((declared + body).encode(encoding))
+    assert isinstance(verdict, Decline)
+    assert verdict.reason is Reason.ERROR_UNSAFE_XML
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b" \n", b"null", b"25", b'"text"', b"{", b"[" * 60_000, b'{"a":' * 10_000, b"<a>" * 20_000,
+        b"<?xml version='1.0' encoding='no-such'?><a/>", b"<?xml version='1.0' encoding='utf-7'?><a/>",
+        b"\xff\xfe", b"\x00<", b"<", b"{\x00", b"<a>\xff\xff</a>",
+    ],
+    ids=range(16),
+)  # fmt: skip
+def test_what_cannot_be_read_is_a_bad_response(body: bytes) -> None:
+    verdict = read_reply(body)
+    assert isinstance(verdict, Decline)
+    assert verdict.reason is Reason.ERROR_BAD_RESPONSE
+
+
+def test_text_from_a_reply_can_always_be_stored() -> None:
+    reply = read_reply(b'{"token": "a\\ud800b\\u0000' + b"c" * 2_000 + b'"}')
+    assert isinstance(reply, Reply)
+    token = reply.find(["token"])
+    assert token is not None
+    assert len(token) <= 500
+    assert BuyerResult(buyer="x", decline=Decline(reason=Reason.NO_OFFER, detail=token)).model_dump_json()
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    buyer=st.sampled_from(CATALOGUE.names),
+    status=st.integers(),
+    body=st.binary(max_size=500),
+    kind=st.text(max_size=30),
+)
+def test_arbitrary_bytes_and_statuses_never_raise(buyer: str, status: int, body: bytes, kind: str) -> None:
+    _check(BY_BUYER[buyer], BuyerResponse(status, body, kind))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
+        st.sampled_from(["price", "PhoneNumber", "status", "legs", "code", "duration", "x"]), inner, max_size=6
+    ),
+    max_leaves=25,
+)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(buyer=st.sampled_from(CATALOGUE.names), status=st.sampled_from([200, 201, 400, 401, 404, 500]), doc=JSON)
+def test_arbitrary_json_under_the_right_names_never_raises(buyer: str, status: int, doc: Any) -> None:
+    _check(BY_BUYER[buyer], BuyerResponse(status, json.dumps(doc).encode()))
+
+
+@settings(max_examples=400, deadline=None)
+@given(exemplar=st.sampled_from(ALL), seed=st.integers(0, 2**32))
+def test_mutated_replies_never_raise(exemplar: Exemplar, seed: int) -> None:
+    rng, given = random.Random(seed), exemplar.response()
+    body = bytearray(given.body[:5_000])
+    for _ in range(rng.randrange(1, 8)):
+        at = rng.randrange(len(body) + 1)
+        edit = rng.randrange(4)
+        if edit == 0:
+            body[at:at] = rng.randbytes(rng.randrange(1, 9))
+        elif edit == 1:
+            del body[at : at + rng.randrange(1, 20)]
+        elif edit == 2:
+            body[at:at] = body[at : at + rng.randrange(1, 60)]
+        else:
+            body[at : at + 1] = rng.choice([b'"', b"<", b"{", b"\x00", b"&", b"9" * 400, b"\xff", b"[" * 50])
+    _check(exemplar, BuyerResponse(given.status, bytes(body), given.content_type))
+
+
+@pytest.mark.parametrize("exemplar", GOOD, ids=lambda e: e.path.stem)
+def test_a_good_reply_cut_anywhere_never_raises(exemplar: Exemplar) -> None:
+    body = exemplar.response().body
+    for length in range(len(body)):
+        _check(exemplar, BuyerResponse(200, body[:length]))
+
+
+def _check(exemplar: Exemplar, response: BuyerResponse) -> None:
+    adapter = CATALOGUE.get(exemplar.buyer).adapter
+    verdict = adapter.parse_response(exemplar.ask(), exemplar.account(), response)
+    if isinstance(verdict, Quote):
+        assert 0 < verdict.payout <= 10_000
+        assert 0 <= verdict.min_duration_s <= 86_400
+        offer = Offer(buyer="x", received_at=0, expires_at=30, **vars(verdict))
+        assert Offer.model_validate_json(offer.model_dump_json()) == offer
+    else:
+        assert BuyerResult(buyer="x", decline=verdict).model_dump_json()
