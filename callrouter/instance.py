@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Container, Coroutine, Mapping
+from collections.abc import Callable, Container, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from random import Random
 
@@ -83,6 +83,8 @@ class Instance:
         self._rng = rng
         self._keys = keys
         self._own_engine = own_engine
+        self.on_plans: Callable[[Plans], None] = lambda plans: None
+        """Told of each change of the dialplans; the server lets the log's filter know their secrets."""
         self._tasks: list[asyncio.Task[None]] = []
         self._stack = AsyncExitStack()
         self.draining = False
@@ -259,6 +261,7 @@ class Instance:
 
     def _take_up(self, plans: Plans) -> None:
         self.plans.update(plans.by_name)
+        self.on_plans(plans)
         self.metrics.preload_plans(plans.by_name.values())
 
     def _measured(self) -> "MeasureAndWake":

@@ -42,10 +42,8 @@ def read_plan(
 
 
 def _under(buyer: str, mistake: Mistake, where: str) -> Mistake:
-    """The catalogue knows an entry but not under which name it stands."""
-    prefix = f"buyers.{buyer}"
-    key = mistake.key if mistake.key.startswith(prefix) else f"{prefix}.{mistake.key}"
-    return replace(mistake, where=where, key=key)
+    """The catalogue knows an entry but not under which name it stands: its keys begin at ``buyers`` or below."""
+    return replace(mistake, where=where, key=f"buyers.{buyer}.{mistake.key.removeprefix('buyers.')}")
 
 
 def _dotted(path: tuple[str | int, ...]) -> str:

@@ -67,7 +67,8 @@ def serve(settings: Settings, environ: Mapping[str, str], host: str, port: int) 
     """Serve until told to stop. Returns the exit status; raises `ConfigurationError` for broken dialplans."""
     app = App(settings, environ, SystemClock(), SystemRandom())
     secrets = {*settings.secrets, *app.instance.plan_book.current.secrets}
-    logs.configure_logging(sys.stderr, secrets=secrets)
+    redaction = logs.configure_logging(sys.stderr, secrets=secrets)
+    app.instance.on_plans = lambda plans: redaction.hide(plans.secrets)
     server = DrainingServer(uvicorn.Config(app, **uvicorn_options(host, port)), app)
     log.info("serving", extra={"instance": app.instance.name, "host": host, "port": port})
     server.run()

@@ -16,6 +16,9 @@ from callrouter.domain.reasons import Reason
 
 log = logging.getLogger("callrouter.auction")
 
+TICK_S = 0.002
+"""With no more than this left the deadline has come: event loops count in milliseconds."""
+
 ClosedBy = Literal["all_answered", "deadline", "policy"]
 OnResult = Callable[[BuyerResult], Awaitable[None]]
 
@@ -105,7 +108,7 @@ class _Floor:
         policy, clock = self._deps.policy, self._deps.clock
         while self._asking:
             left = self._budget.remaining()
-            if left <= 0:
+            if left <= TICK_S:
                 return "deadline"
             pause = left if policy.look_again_s is None else min(left, policy.look_again_s)
             done, _ = await asyncio.wait(self._asking, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
@@ -115,7 +118,8 @@ class _Floor:
                 break
             if not policy.keep_waiting(self.results, waiting_for, clock.monotonic() - self._opened):
                 return "policy"
-        return "all_answered"
+        # Requests have the same deadline: which timer fires first at that moment must not name the close.
+        return "all_answered" if self._budget.remaining() > TICK_S else "deadline"
 
     async def close(self) -> None:
         """Cut off whoever has not answered, and wait until every result is reported."""

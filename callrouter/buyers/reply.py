@@ -155,8 +155,7 @@ def _parts(tree: Tree, names: frozenset[str]) -> Iterator[Tree]:
 
 def _clean(text: str) -> str:
     """A leaf that can be stored and shown: no lone surrogates, no control characters, not endless."""
-    text = text[:MAX_LEAF_CHARS].encode("utf-8", "replace").decode("utf-8")
-    return "".join(c if c.isprintable() else " " for c in text).strip()
+    return "".join(c if c.isprintable() else " " for c in text[:MAX_LEAF_CHARS]).strip()
 
 
 def _read_json(text: str) -> Reply | Decline:

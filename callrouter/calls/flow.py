@@ -41,6 +41,9 @@ from callrouter.errors import CarrierUnavailable, EngineUnavailable
 
 ANSWER_WITHIN_S = 8.0
 """The budget of a webhook that stays open; the carrier gives up after 15 s, by our own overrides earlier."""
+SILENT_WAIT_S = 1.2
+"""How long a webhook of an answered call stays open at most: meanwhile the caller hears nothing, after what may have
+been a second in which the carrier made sure that they had spoken."""
 DIAL_SETTLES_S = 3.0
 """How long after a dial started a poll may still be one that the carrier sent before it."""
 
@@ -173,7 +176,10 @@ class CallFlow:
         webhook = self._auctioneer.begin(applied)
         if not webhook.open:
             return Answer(applied.command or HangUp(), applied.plan)
-        waits_s = webhook.plan.auction.fast_answer_s - (self._clock.now() - received_at)
+        waits_s = webhook.plan.auction.fast_answer_s
+        if applied.call.answered:
+            waits_s = min(waits_s, SILENT_WAIT_S)
+        waits_s -= self._clock.now() - received_at
         decision = await webhook.wait(waits_s)
         return Answer(decision or applied.command or HangUp(), applied.plan)
 

@@ -146,6 +146,11 @@ class Call(Value):
     timeline: tuple[TimelineEvent, ...] = ()
 
     @property
+    def answered(self) -> bool:
+        """Whether the caller's leg has been answered: by a question, by hold audio, or by an earlier dial."""
+        return self.zip_tries > 0 or bool(self.attempts)
+
+    @property
     def attempt(self) -> Attempt | None:
         """The latest dial."""
         return self.attempts[-1] if self.attempts else None

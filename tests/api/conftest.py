@@ -6,6 +6,9 @@ import pytest
 
 from callrouter.engine.client import Engine
 from tests.api.service import Api, serving
+from tests.configuration.logging_state import logging_as_before
+
+__all__ = ["logging_as_before"]
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 """Who may do what, and what everyone else is told."""
 
-import logging
+import io
+import json
 from pathlib import Path
 
 import pytest
 
 from callrouter.domain.clock import SystemClock
 from callrouter.engine.client import Engine
+from callrouter.logs import configure_logging
 from tests.api.service import Api, serving
 
 PATHS = [
@@ -60,9 +62,10 @@ async def test_another_method_is_told_which_there_are(api: Api) -> None:
     assert (status, headers["Allow"]) == (405, "DELETE, GET, PUT")
 
 
-async def test_an_engine_that_is_out_is_503_and_never_a_traceback(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.mark.usefixtures("logging_as_before")
+async def test_an_engine_that_is_out_is_503_and_never_a_traceback(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    configure_logging(stream)
     engine = Engine.at_socket(str(tmp_path / "nothing.sock"), SystemClock())
     async with serving(engine) as api:
         for method, path in PATHS:
@@ -75,7 +78,8 @@ async def test_an_engine_that_is_out_is_503_and_never_a_traceback(
             assert "Connection" not in body["detail"]
         assert (await api.ask("GET", "/api/v1/calls/CA1"))[0] == 404
     await engine.close()
-    assert "8185550123" not in caplog.text
+    assert "engine unavailable" in stream.getvalue()
+    assert "8185550123" not in stream.getvalue()
 
 
 async def test_a_reader_without_its_engine_is_503(api: Api) -> None:
@@ -83,15 +87,14 @@ async def test_a_reader_without_its_engine_is_503(api: Api) -> None:
     assert (await api.ask("GET", "/api/v1/calls"))[0] == 503
 
 
-async def test_our_own_failure_is_a_problem_and_a_log_line_without_the_path(
-    api: Api, caplog: pytest.LogCaptureFixture
-) -> None:
-    await api.session.get(api.url)  # the server is warm: only the failure below is logged
-    key = "callrouter.api"
+@pytest.mark.usefixtures("logging_as_before")
+async def test_our_own_failure_is_a_problem_and_a_log_line_without_the_path(api: Api) -> None:
+    stream = io.StringIO()
+    configure_logging(stream)
     api.calls.living = [{"broken": True}]
-    with caplog.at_level(logging.INFO):
-        status, body, _ = await api.ask("GET", "/api/v1/calls?phone=8185550123&since=2026-01-01")
+    status, body, _ = await api.ask("GET", "/api/v1/calls?phone=8185550123&since=2026-01-01")
     assert status == 500
     assert "KeyError" not in str(body)
-    assert [record.name for record in caplog.records if record.levelno >= logging.ERROR] == [key]
-    assert "8185550123" not in caplog.text
+    (line,) = [json.loads(text) for text in stream.getvalue().splitlines()]
+    assert (line["logger"], line["level"], line["route"]) == ("callrouter.api", "error", "/api/v1/calls")
+    assert "8185550123" not in stream.getvalue()

@@ -127,6 +127,24 @@ async def test_a_limited_buyer_is_declined_at_once_and_not_waited_for(clock: Vir
 
 
 @virtual
+async def test_a_buyer_without_time_to_answer_uses_nothing_of_its_limits(
+    clock: VirtualClock, engine_socket: Path
+) -> None:
+    known = CATALOGUE.get("letsmakealead")
+    strict = known.sheet.model_copy(update={"limits": CATALOGUE.get("contactability").sheet.limits})
+    catalogue = Catalogue({"letsmakealead": Buyer("letsmakealead", strict, known.adapter)})
+    async with AsyncExitStack() as stack:
+        here = await stack.enter_async_context(setting(clock, engine_socket, catalogue=catalogue))
+        told = {"ann": {"payout": "20"}}
+        there = await stack.enter_async_context(partner(replies(told)))
+        entry = plan(there.origin, told).buyers["ann"]
+        for _ in range(6):
+            hurried = await run_buyer(here.deps, ask(), "ann", entry, Budget.of(0.2, clock))
+            assert hurried.label == "not_called_no_time"
+        assert (await run_buyer(here.deps, ask(), "ann", entry, Budget.of(5, clock))).label == "offer"
+
+
+@virtual
 async def test_the_window_starts_when_the_reply_had_arrived(clock: VirtualClock, engine_socket: Path) -> None:
     async with AsyncExitStack() as stack:
         here = await stack.enter_async_context(setting(clock, engine_socket))

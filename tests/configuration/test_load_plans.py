@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from callrouter.dialplan import BuyerEntry
+from callrouter.buyers.loader import Catalogue
 from callrouter.domain.call import CallKind
-from callrouter.errors import ConfigurationError, Mistake
+from callrouter.errors import ConfigurationError
 from callrouter.plan_yaml import MAX_BYTES
 from callrouter.plans import load_plans
 from tests.configuration.plan_files import ENVIRON, anything_goes, plan_text, written
@@ -171,12 +171,12 @@ def test_a_missing_or_empty_folder_is_a_mistake(tmp_path: Path) -> None:
 
 
 def test_what_the_catalogue_finds_is_told_under_the_buyers_key(tmp_path: Path) -> None:
-    def catalogue(entry: BuyerEntry, where: str) -> list[Mistake]:
-        return [Mistake(where, "mode", f"{entry.adapter} has no mode {entry.mode}")]
-
+    text = plan_text().replace("calls_ping", "no_such")
     with pytest.raises(ConfigurationError) as caught:
-        load_plans(written(tmp_path, [("a.yaml", plan_text())]), ENVIRON, catalogue)
-    assert caught.value.mistakes == (Mistake("a.yaml", "buyers.acme.mode", "contactability has no mode calls_ping"),)
+        load_plans(written(tmp_path, [("a.yaml", text)]), ENVIRON, Catalogue.load().check_entry)
+    (mistake,) = caught.value.mistakes
+    assert (mistake.where, mistake.key) == ("a.yaml", "buyers.acme.mode")
+    assert "calls_ping" in mistake.remedy
 
 
 def test_remedies_never_show_a_value(tmp_path: Path) -> None:

@@ -4,8 +4,6 @@ import asyncio
 import io
 import json
 import logging
-import warnings
-from collections.abc import Iterator
 
 import pytest
 
@@ -20,17 +18,7 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level, show = root.handlers[:], root.level, warnings.showwarning
-    yield
-    logging.captureWarnings(capture=False)
-    warnings.showwarning = show
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    access = logging.getLogger("uvicorn.access")
-    access.disabled, access.propagate = False, True
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 
 def line(message: str = "buyer unhealthy", *args: object, **extra: object) -> dict[str, object]:

@@ -165,7 +165,7 @@ class World:
         """A caller calls; see `CallerScript`."""
         return self.carrier.place(CallerScript(from_=from_, to=to, **script))
 
-    async def settled(self, timeout_s: float = 120.0) -> None:
+    async def settled(self, timeout_s: float = 900.0) -> None:
         """Every call has ended for us too, and is in the ledger."""
         sids = {call.sid for call in self.carrier.calls}
         instance = self.app.instance
@@ -207,7 +207,7 @@ class World:
         self._hosts[PUBLIC_URL] = self.served[number].url
 
     async def _pause(self) -> None:
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.5)
 
     async def _serve(self, number: int) -> Served:
         settings = read_settings(self.environ)

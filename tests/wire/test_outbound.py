@@ -38,7 +38,7 @@ def redirecting(status: int, location: str, times: int = 1) -> Answer:
         if left[0] == 0:
             return await replying(GOOD)(request)
         left[0] -= 1
-        there = location.replace("HOST", request.host)
+        there = location.replace("HOST", request.host).replace("PORT", request.host.partition(":")[2])
         return web.Response(status=status, headers={"Location": there})
 
     return answer
@@ -60,6 +60,8 @@ async def test_a_redirect_on_the_same_host_is_followed_once(status: int, method:
     ("status", "location", "times"),
     [
         (307, "http://127.0.0.2:9/b", 1),
+        (307, "http://127.0.0.2:PORT/b", 1),
+        (307, "http://localhost:PORT/b", 1),
         (307, "http://HOST.evil.test/b", 1),
         (307, "http://evil.test@127.0.0.2/b", 1),
         (307, "https://HOST/b", 1),

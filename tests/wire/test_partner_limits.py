@@ -59,7 +59,7 @@ async def test_a_burst_of_sixty_calls_from_two_instances_stays_within_the_partne
 def _with_limited(plain: Plan, origin: str) -> Plan:
     doc = plain.model_dump(by_alias=True)
     for entry in doc["buyers"].values():
-        entry["credentials"] = {name: "K" for name in entry["credentials"]}
+        entry["credentials"] = dict.fromkeys(entry["credentials"], "K")
     doc["buyers"]["limited"] = {
         "adapter": "contactability",
         "mode": "calls_ping",

@@ -1,0 +1,1 @@
+"""The commands, one module each; ``cli.py`` says what may be written on the command line."""

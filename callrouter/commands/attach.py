@@ -1,0 +1,87 @@
+"""Looking into a deployment from its own machine: the engine and the ledger that its instances use."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from callrouter import logs
+from callrouter.callbacks.outbox import Outbox
+from callrouter.calls.reading import Calls
+from callrouter.calls.store import CallStore
+from callrouter.domain.clock import Clock, SystemClock
+from callrouter.engine import embedded
+from callrouter.engine.client import Engine
+from callrouter.errors import CallrouterError
+from callrouter.ledger.database import ledger_url
+from callrouter.ledger.reads import Ledger
+from callrouter.ledger.upgrade import upgrade
+from callrouter.settings import Settings, read_settings
+
+
+@dataclass(frozen=True)
+class Attached:
+    """What operations look at."""
+
+    calls: Calls
+    outbox: Outbox
+    clock: Clock
+
+
+@asynccontextmanager
+async def attached(environ: Mapping[str, str]) -> AsyncIterator[Attached]:
+    """The engine and the ledger of the environment's settings; an embedded engine that was down is up meanwhile.
+
+    Raises `ConfigurationError` for wrong settings and `CallrouterError` when there is nothing to look at.
+    """
+    settings = read_settings(environ, serving=False)
+    logs.configure_logging(sys.stderr, level="ERROR", secrets=settings.secrets)
+    clock = SystemClock()
+    was_up = bool(settings.redis_url) or _listens(embedded.socket_path(settings.data_dir))
+    engine = await _engine(settings, clock)
+    try:
+        ledger = await _ledger(settings, clock)
+        try:
+            yield Attached(Calls(CallStore(engine), ledger, {}), Outbox(engine, clock), clock)
+        finally:
+            await ledger.close()
+    finally:
+        await engine.close()
+        if not was_up:
+            await asyncio.to_thread(embedded.stop_if_last, settings.data_dir)
+
+
+async def _engine(settings: Settings, clock: Clock) -> Engine:
+    if settings.redis_url:
+        return Engine.at_url(settings.redis_url, clock, client_name="callrouter-command")
+    if not (settings.data_dir / "engine").is_dir():
+        raise CallrouterError(
+            f"no service has run in {settings.data_dir}; set CALLROUTER_DATA_DIR or CALLROUTER_REDIS_URL"
+        )
+    path = await asyncio.to_thread(embedded.ensure_running, settings.data_dir)
+    return Engine.at_socket(str(path), clock, client_name="callrouter-command")
+
+
+async def _ledger(settings: Settings, clock: Clock) -> Ledger:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    url = ledger_url(settings.database_url, settings.data_dir)
+    try:
+        await upgrade(url, clock)
+    except (SQLAlchemyError, OSError) as error:
+        raise CallrouterError(f"the ledger does not answer: {type(error).__name__}; check its settings") from error
+    return Ledger(url, clock)
+
+
+def _listens(path: Path) -> bool:
+    """Whether an engine is there already, which is then not ours to end."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(1.0)
+            probe.connect(str(path))
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,91 @@
+"""One call on a page: who called, what happened when, what each buyer said, and what is owed. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from callrouter.commands.tables import clock_time, money, table
+
+Record = Mapping[str, Any]
+
+
+def call_page(call: Record) -> str:
+    """A call in the shape of ``GET /api/v1/calls/{sid}`` for people to read."""
+    parts = [_header(call), _section("timeline (seconds since arrival)", _timeline(call))]
+    if call["results"]:
+        parts.append(_section("buyers", _results(call["results"])))
+    if call["attempts"]:
+        parts.append(_section("dials", _attempts(call["attempts"])))
+    return "\n".join(parts)
+
+
+def _header(call: Record) -> str:
+    place = " ".join(str(part) for part in (call.get("zip"), call.get("region")) if part)
+    lines = [
+        ("call", call["sid"]),
+        ("plan", f"{call['plan']} ({call['kind']})"),
+        ("from", f"{call['from'] or 'withheld'}{f', {place}' if place else ''}"),
+        ("to", call["to"]),
+        ("arrived", f"{clock_time(call['started_at'])} UTC"),
+        ("outcome", call["outcome"] or f"still live: {call['state']}"),
+    ]
+    if call["buyer"]:
+        talk = f"{call['bridged_s']} s of {call['min_duration_s']} s: {'' if call['qualified'] else 'not '}qualified"
+        lines += [("buyer", f"{call['buyer']}, {money(call['payout'])}"), ("talk", talk)]
+    lines.append(("callback", _callback(call["callback"])))
+    return "".join(f"{name:<9} {value}\n" for name, value in lines)
+
+
+def _callback(callback: Record | None) -> str:
+    if callback is None:
+        return "none owed"
+    if callback["id"] is None:
+        return f"none: {callback['why']}"
+    return f"{callback['id']}, from {clock_time(callback['due_at'])} UTC"
+
+
+def _timeline(call: Record) -> str:
+    arrived = call["started_at"]
+    return "".join(
+        f"{_seconds(arrived, event['at']):>8}  {event['event']}{_detail(event['detail'])}\n" for event in call["events"]
+    )
+
+
+def _detail(detail: str | None) -> str:
+    return f": {detail}" if detail else ""
+
+
+def _results(results: Sequence[Record]) -> str:
+    heads = ("auction", "buyer", "result", "elapsed", "payout", "number", "minimum", "said")
+    return table(heads, map(_result, results), right=("auction", "elapsed", "payout", "minimum"))
+
+
+def _result(result: Record) -> tuple[object, ...]:
+    offer = result["offer"] or {}
+    minimum = f"{offer['min_duration_s']} s" if offer else None
+    said = " ".join(str(part) for part in (result["buyer_code"], result["detail"]) if part)
+    return (
+        result["auction"], result["buyer"], result["reason"], f"{result['elapsed_s']:.3f} s",
+        money(offer.get("payout")), offer.get("number"), minimum, said,
+    )  # fmt: skip
+
+
+def _attempts(attempts: Iterable[Record]) -> str:
+    heads = ("dial", "buyer", "number", "payout", "offer's age", "rings at most", "result", "talk")
+    rows = [
+        (
+            a["no"], a["buyer"], a["number"], money(a["payout"]), f"{a['offer_age_s']:.3f} s",
+            f"{a['ring_timeout_s']} s", a["result"] or "(open)",
+            None if a["bridged_s"] is None else f"{a['bridged_s']} s",
+        )
+        for a in attempts
+    ]  # fmt: skip
+    return table(heads, rows, right=("dial", "payout", "offer's age", "rings at most", "talk"))
+
+
+def _section(title: str, text: str) -> str:
+    return f"{title}\n" + "".join(f"  {line}\n" for line in text.splitlines())
+
+
+def _seconds(start: str, at: str) -> str:
+    return f"{(datetime.fromisoformat(at) - datetime.fromisoformat(start)).total_seconds():.3f}"

@@ -1,0 +1,78 @@
+"""``callrouter check``: is everything well configured, and what is in effect?"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from callrouter.commands.configuration import Configuration, read_configuration
+from callrouter.commands.tables import table
+from callrouter.settings import effective, warnings
+
+
+def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Print the effective values. Raises `ConfigurationError` with every mistake."""
+    found = _found(read_configuration(environ))
+    sys.stdout.write(json.dumps(found, indent=2) + "\n" if arguments.json else _page(found))
+    return 0
+
+
+def _found(configuration: Configuration) -> dict[str, Any]:
+    plans = configuration.plans.by_name.values()
+    return {
+        "settings": [{"name": n, "value": v, "from": source} for n, v, source in effective(configuration.settings)],
+        "plans": [
+            {
+                "plan": plan.plan,
+                "inbound": list(plan.numbers.inbound),
+                "transfer": list(plan.numbers.transfer),
+                "callback": plan.unsold.callback is not None,
+                "buyers": [
+                    {
+                        "buyer": name,
+                        "adapter": entry.adapter,
+                        "mode": entry.mode,
+                        "method": configuration.catalogue.account(name, entry).method,
+                        "url": _without_secrets(entry.url),
+                        "offer_ttl_s": entry.offer_ttl_s,
+                        "enabled": entry.enabled,
+                    }
+                    for name, entry in plan.buyers.items()
+                ],
+            }
+            for plan in plans
+        ],
+        "warnings": [str(warning) for warning in warnings(configuration.settings)],
+    }
+
+
+def _without_secrets(url: str) -> str:
+    """A partner's URL without user, password and query: there may be secrets in them."""
+    scheme, _, rest = url.partition("://")
+    place, slash, path = rest.partition("/")
+    return f"{scheme}://{place.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
+
+
+def _page(found: Mapping[str, Any]) -> str:
+    parts = [table(("setting", "value", "from"), [(s["name"], s["value"], s["from"]) for s in found["settings"]])]
+    for plan in found["plans"]:
+        callback = "promised" if plan["callback"] else "none"
+        parts.append(
+            f"\nplan {plan['plan']}\n"
+            f"  inbound   {', '.join(plan['inbound']) or '-'}\n"
+            f"  transfer  {', '.join(plan['transfer']) or '-'}\n"
+            f"  callback  {callback}\n"
+        )
+        rows = [
+            (b["buyer"], b["adapter"], b["mode"], b["method"], f"{b['offer_ttl_s']:g} s", b["url"], _asked(b))
+            for b in plan["buyers"]
+        ]
+        listed = table(("buyer", "adapter", "mode", "method", "window", "url", "asked"), rows)
+        parts.append("".join(f"  {line}\n" for line in listed.splitlines()))
+    parts += [f"\nwarning: {warning}" for warning in found["warnings"]]
+    return "".join(parts) + ("\n" if found["warnings"] else "") + "\nEverything is in order.\n"
+
+
+def _asked(buyer: Mapping[str, Any]) -> str:
+    return "yes" if buyer["enabled"] else "no (enabled: false)"

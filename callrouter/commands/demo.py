@@ -1,0 +1,60 @@
+"""``callrouter demo``: the main job, for real, against simulated partners."""
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Mapping
+
+from callrouter.commands.call_page import call_page
+from callrouter.domain.clock import SystemClock
+from callrouter.simulator.demo import DemoOptions, Played
+from callrouter.simulator.demo import run as play
+from callrouter.simulator.demo.service import DemoFailed
+
+INTERRUPTED = 130
+
+
+def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Play it. Status 0 when all totals agree."""
+    # What the simulation itself has to say is among the checks.
+    logging.getLogger().addHandler(logging.NullHandler())
+    options = DemoOptions(arguments.calls, arguments.rate, arguments.seed, arguments.keep)
+    try:
+        agrees = asyncio.run(
+            play(options, SystemClock(), sys.stdout, lambda played: _where_to_look(played, keep=options.keep))
+        )
+    except DemoFailed as error:
+        sys.stderr.write(f"callrouter demo: {error}\n")
+        return 1
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.stderr.write("\ncallrouter demo: interrupted; everything is stopped\n")
+        return INTERRUPTED
+    sys.stdout.write("\nAll totals agree.\n" if agrees else "\nSomething does not agree: see MISMATCH above.\n")
+    return 0 if agrees else 1
+
+
+def _where_to_look(played: Played, *, keep: bool) -> str:
+    parts = ["\n"]
+    if played.told is not None and played.told.record is not None and not keep:
+        page = "".join(f"  {line}".rstrip() + "\n" for line in call_page(played.told.record).splitlines())
+        parts.append(f"One call in full, as `callrouter calls show` prints it\n{page}\n")
+    if not keep:
+        parts.append(
+            "Where to look: `callrouter demo --keep` leaves all this up, "
+            "with metrics and the commands to look into it.\n\n"
+        )
+        return "".join(parts)
+    sid = played.told.call.sid if played.told else "SID"
+    command = f"CALLROUTER_DATA_DIR={played.data_dir} {sys.executable} -m callrouter"
+    parts.append(
+        "Where to look\n"
+        f"  metrics    {played.url}/metrics\n"
+        f"  readiness  {played.url}/readyz\n"
+        f"  API        {played.url}/docs\n"
+        f"  a call     {command} calls show {sid}\n"
+        f"  all calls  {command} calls\n"
+        f"  callbacks  {command} callbacks\n"
+        "Ctrl-C ends it.\n"
+    )
+    return "".join(parts)

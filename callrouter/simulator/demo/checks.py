@@ -1,0 +1,188 @@
+"""Do the product's totals agree with what its partners saw? Pure."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from callrouter.simulator.carrier import DialRecord
+from callrouter.simulator.demo.evidence import Evidence, Told
+from callrouter.simulator.demo.world import OFFER_TTL_S, PLAN
+from callrouter.simulator.partners import PartnerOffer
+
+_TOLERANCE_S = 0.05
+"""Clocks of two processes of one machine are one clock; reading it takes a moment."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One statement about the run, and what speaks against it."""
+
+    says: str
+    against: Sequence[str]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing speaks against it."""
+        return not self.against
+
+
+def check(evidence: Evidence) -> list[Check]:
+    """Every check, in the order in which a call goes."""
+    return [Check(says, list(find(evidence))) for says, find in _CHECKS]
+
+
+def _rows(evidence: Evidence) -> Iterable[str]:
+    rows = Counter(row["sid"] for row in evidence.rows)
+    for one in evidence.told:
+        if rows[one.call.sid] != 1:
+            yield f"{one.call.sid}: {rows[one.call.sid]} rows"
+    strangers = set(rows) - {one.call.sid for one in evidence.told}
+    yield from (f"{sid}: nobody made this call" for sid in strangers)
+
+
+def _stories(evidence: Evidence) -> Iterable[str]:
+    for one in evidence.told:
+        if not one.limited and one.outcome != one.scenario.story.outcome:
+            yield f"{one.call.sid}: {one.scenario.story} should be {one.scenario.story.outcome}, is {one.outcome}"
+
+
+def _outcome_counts(evidence: Evidence) -> Iterable[str]:
+    for outcome, count in evidence.outcomes.items():
+        counted = evidence.metric("calls_total", plan=PLAN, outcome=outcome)
+        if counted != count:
+            yield f"{outcome}: {count} records, the metric says {counted}"
+
+
+def _bridged(evidence: Evidence) -> Iterable[str]:
+    for one in evidence.told:
+        # A buyer that hung up at once was bridged for the carrier, and is no sale for us.
+        lasting = [dial for dial in one.call.dials if dial.bridged][-1:] if one.outcome == "bridged" else []
+        if one.outcome == "bridged" and (not lasting or lasting[0].number != _sold_to(one)):
+            yield f"{one.call.sid}: recorded as bridged with {_sold_to(one)}, the carrier connected somebody else"
+        if one.outcome != "bridged" and not one.limited and one.call.bridged:
+            yield f"{one.call.sid}: the carrier connected it, the record says {one.outcome}"
+
+
+def _sold_to(one: Told) -> str | None:
+    attempts = one.record["attempts"] if one.record else ()
+    return next((a["number"] for a in reversed(attempts) if a["result"] == "bridged"), None)
+
+
+def _dials(evidence: Evidence) -> Iterable[str]:
+    for one in evidence.told:
+        recorded = [attempt["number"] for attempt in one.record["attempts"]] if one.record else []
+        dialled = [dial.number for dial in one.call.dials]
+        if recorded != dialled:
+            yield f"{one.call.sid}: {len(recorded)} dials recorded, the carrier made {len(dialled)}"
+
+
+def _windows(evidence: Evidence) -> Iterable[str]:
+    for one in evidence.told:
+        for dial in one.call.dials:
+            age_s = offer_age_s(dial, offers_of(evidence, dial.number))
+            if age_s is None or age_s > OFFER_TTL_S + _TOLERANCE_S:
+                told = "that nobody offered" if age_s is None else f"{age_s:.2f} s after the offer"
+                yield f"{one.call.sid}: dialled a number {told}"
+
+
+def offers_of(evidence: Evidence, number: str) -> list[PartnerOffer]:
+    """Every offer of this number, as the partners sent it."""
+    return [offer for buyer in evidence.world.buyers.values() for offer in buyer.offered(number)]
+
+
+def offer_age_s(dial: DialRecord, offers: Iterable[PartnerOffer]) -> float | None:
+    """Seconds from the partner's latest offer before the dial to the dial; ``None`` when there was none."""
+    return min((dial.started_at - o.at for o in offers if o.at <= dial.started_at + _TOLERANCE_S), default=None)
+
+
+def _pings(evidence: Evidence) -> Iterable[str]:
+    for name, buyer in evidence.world.buyers.items():
+        seen, asked = len(buyer.requests), evidence.metric("buyer_response_seconds_count", buyer=name)
+        if asked != seen:
+            yield f"{name}: we count {asked} requests, the partner {seen}"
+
+
+def _one_result_each(evidence: Evidence) -> Iterable[str]:
+    for one in evidence.told:
+        results = Counter((r["auction"], r["buyer"]) for r in one.record["results"]) if one.record else Counter()
+        auctions = {auction for auction, _ in results}
+        wanted = {(auction, buyer) for auction in auctions for buyer in evidence.world.buyers}
+        if set(results) != wanted or any(count != 1 for count in results.values()):
+            yield f"{one.call.sid}: its results are {sorted(results.elements())}"
+
+
+def _limits(evidence: Evidence) -> Iterable[str]:
+    if evidence.world.contactability.violations:
+        yield f"{evidence.world.contactability.violations} requests beyond the limit"
+
+
+def _payouts(evidence: Evidence) -> Iterable[str]:
+    counted = evidence.metric("expected_payout_dollars_total")
+    if abs(counted - evidence.payout) >= Decimal("0.005"):
+        yield f"records say ${evidence.payout}, the metric ${counted:.2f}"
+
+
+def _callbacks_owed(evidence: Evidence) -> Iterable[str]:
+    owed = Counter(str(one.record["from"]) for one in evidence.told if _owes(one))
+    leads = Counter(f"+1{lead.mobile[-10:]}" for lead in evidence.world.dialler.standing())
+    for phone in sorted(set(owed) | set(leads)):
+        if owed[phone] != leads[phone]:
+            yield f"{phone}: {owed[phone]} owed, {leads[phone]} at the dialler"
+
+
+def _owes(one: Told) -> bool:
+    return bool(one.record and one.record["callback"] and one.record["callback"]["id"])
+
+
+def _callback_or_bridge(evidence: Evidence) -> Iterable[str]:
+    for one in evidence.told:
+        if _owes(one) == (one.outcome == "bridged"):
+            yield f"{one.call.sid}: {one.outcome}, and {'a' if _owes(one) else 'no'} callback"
+
+
+def _outbox(evidence: Evidence) -> Iterable[str]:
+    for job in evidence.callbacks:
+        if job["state"] not in ("delivered", "cancelled"):
+            yield f"{job['id']} is {job['state']}: {job['last_error']}"
+
+
+def _documents(evidence: Evidence) -> Iterable[str]:
+    for document in evidence.world.carrier.documents:
+        yield from (f"{document.call_sid}: {problem}" for problem in document.problems)
+
+
+def _webhooks(evidence: Evidence) -> Iterable[str]:
+    for webhook in evidence.world.carrier.webhooks:
+        if webhook.error is not None or webhook.status not in (200, 204):
+            yield f"{webhook.call_sid}: {webhook.kind} got {webhook.status or webhook.error}"
+
+
+def _rest(evidence: Evidence) -> Iterable[str]:
+    for request in evidence.world.carrier.rest_log:
+        yield from (f"{request.method} {request.path}: {problem}" for problem in request.problems)
+
+
+def _sound(evidence: Evidence) -> Iterable[str]:
+    return (f"{type(error).__name__}: {error}" for error in evidence.world.carrier.errors)
+
+
+_CHECKS: Sequence[tuple[str, Callable[[Evidence], Iterable[str]]]] = (
+    ("each call is in the ledger exactly once", _rows),
+    ("each call ended as its story goes", _stories),
+    ("outcomes in records and metrics are the same", _outcome_counts),
+    ("each buyer has one result in each auction", _one_result_each),
+    ("requests counted = requests that the buyers received", _pings),
+    ("no buyer got more requests than its limit", _limits),
+    ("dials recorded = dials that the carrier made", _dials),
+    ("no number was dialled outside its offer's window", _windows),
+    ("bridged calls = calls that the carrier connected", _bridged),
+    ("expected payout in records and metrics is the same", _payouts),
+    ("each call is bridged or has a callback, never both", _callback_or_bridge),
+    ("callbacks owed = leads that the dialler holds", _callbacks_owed),
+    ("nothing is left in the outbox", _outbox),
+    ("every webhook was answered", _webhooks),
+    ("every TwiML document is as documented", _documents),
+    ("every REST request is as documented", _rest),
+    ("the simulation itself is sound", _sound),
+)

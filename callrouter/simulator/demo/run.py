@@ -1,0 +1,142 @@
+"""Plays the demo from the first caller to the last check."""
+
+import asyncio
+import contextlib
+import random
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TextIO
+
+from callrouter.domain.clock import Clock
+from callrouter.simulator.carrier import SimulatedCall
+from callrouter.simulator.demo.checks import Check, check
+from callrouter.simulator.demo.evidence import Told, gather
+from callrouter.simulator.demo.progress import Progress
+from callrouter.simulator.demo.service import DemoFailed, Service
+from callrouter.simulator.demo.summary import most_telling, summary, verdict
+from callrouter.simulator.demo.world import NUMBER, PACE, SLOW_S, DemoWorld
+from callrouter.simulator.scenarios import Scenario, scenarios
+
+LOOK_EVERY_S = 0.5
+SETTLED_WITHIN_S = 60.0
+"""How long after the last arrival the calls, the ledger and the outbox may take."""
+TROUBLES_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """What the command line says. ``rate`` is callers a second."""
+
+    calls: int
+    rate: float
+    seed: int
+    keep: bool
+
+
+@dataclass(frozen=True)
+class Played:
+    """A demo that was played to its end, while the service still stands."""
+
+    agrees: bool
+    url: str
+    data_dir: Path
+    told: Told | None
+    """The call worth a look."""
+
+
+async def run(options: DemoOptions, clock: Clock, out: TextIO, where_to_look: Callable[[Played], str]) -> bool:
+    """Play it; whether all totals agree. Everything that was started is ended again, also after a failure.
+
+    Raises `DemoFailed`.
+    """
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _cancel(asyncio.current_task()))
+    cast = scenarios(options.seed, options.calls, number=NUMBER, pace=PACE, slow_s=SLOW_S)
+    with TemporaryDirectory(prefix="callrouter-demo-") as name:
+        async with DemoWorld(clock, options.seed, cast) as world:
+            service = Service(Path(name), world.account_sid, world.auth_token)
+            world.write_dialplan(service.dialplans)
+            try:
+                out.write("Starting the service, its engine and the simulated carrier, buyers and dialler ...\n")
+                out.flush()
+                await service.start(world.environ)
+                world.connect(service.url)
+                played = await _play(options, clock, out, world, service)
+                out.write(where_to_look(played))
+                out.flush()
+                if options.keep:
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await asyncio.Event().wait()
+                    out.write("\nStopping.\n")
+            finally:
+                # A second Ctrl-C must not leave the service behind.
+                status = await asyncio.shield(asyncio.ensure_future(service.stop()))
+            return played.agrees and _ended_well(service, status, out)
+
+
+async def _play(options: DemoOptions, clock: Clock, out: TextIO, world: DemoWorld, service: Service) -> Played:
+    out.write(f"{len(world.cast)} people call {NUMBER}, {options.rate:g} a second, at {service.url}\n\n")
+    started = clock.monotonic()
+    calls: list[tuple[Scenario, SimulatedCall]] = []
+    arrivals = asyncio.create_task(_arrive(options, world, calls))
+    stories = {scenario.caller.from_: scenario.story.value for scenario in world.cast}
+    progress = Progress(out, len(world.cast), stories)
+    try:
+        await _watch(clock, started, options, world, service, progress, calls)
+    finally:
+        arrivals.cancel()
+        progress.close()
+    evidence = await gather(world, service, calls)
+    checks = check(evidence)
+    out.write(summary(evidence, clock.monotonic() - started))
+    out.write(verdict(checks))
+    return Played(all(c.holds for c in checks), service.url, service.data_dir, most_telling(evidence.told))
+
+
+async def _arrive(options: DemoOptions, world: DemoWorld, calls: list[tuple[Scenario, SimulatedCall]]) -> None:
+    rng = random.Random(options.seed)
+    for scenario in world.cast:
+        calls.append((scenario, world.place(scenario)))
+        await asyncio.sleep(rng.uniform(0.7, 1.3) / options.rate)
+
+
+async def _watch(
+    clock: Clock, started: float, options: DemoOptions, world: DemoWorld, service: Service,
+    progress: Progress, calls: Sequence[tuple[Scenario, SimulatedCall]],
+) -> None:  # fmt: skip
+    """Show how it goes until all is over. Raises `DemoFailed` when it is not in time."""
+    latest_s = len(world.cast) / options.rate * 1.3 + SETTLED_WITHIN_S
+    while True:
+        listed = await service.calls()
+        at_s = clock.monotonic() - started
+        progress.show(listed, len(calls), at_s)
+        if len(calls) == len(world.cast) and world.carrier.idle and await _settled(listed, len(calls), service):
+            return
+        if at_s > latest_s:
+            # The checks will say what is missing.
+            return
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def _settled(listed: Sequence[Mapping[str, Any]], total: int, service: Service) -> bool:
+    ended = sum(1 for call in listed if call["outcome"] is not None)
+    return ended >= total and all(job["state"] != "pending" for job in await service.callbacks())
+
+
+def _ended_well(service: Service, status: int | None, out: TextIO) -> bool:
+    troubles = service.troubles()
+    last: list[Check] = [
+        Check("the service logged no error", troubles[:TROUBLES_SHOWN]),
+        Check("the service ended in good order", [] if status == 0 else [f"exit status {status}"]),
+    ]
+    out.write(verdict(last).removeprefix("\nChecks\n"))
+    return all(c.holds for c in last)
+
+
+def _cancel(task: "asyncio.Task[Any] | None") -> Callable[[], None]:
+    return lambda: task.cancel() and None if task else None
+
+
+__all__ = ["DemoFailed", "DemoOptions", "Played", "run"]

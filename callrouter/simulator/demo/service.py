@@ -1,0 +1,157 @@
+"""The service under demonstration: a subprocess with a data folder, an engine and a port of its own."""
+
+import asyncio
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+from asyncio.subprocess import Process
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+import callrouter
+from callrouter.engine import embedded
+
+READY_WITHIN_S = 30.0
+STOPPED_WITHIN_S = 25.0
+_POLL_S = 0.05
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_RUNTIME_DIR", "SYSTEMROOT", "VIRTUAL_ENV")
+"""What the service takes over of our own environment: settings of a real deployment must not leak in."""
+
+
+class DemoFailed(Exception):
+    """The demo could not be played; the text says why and what to look at."""
+
+
+class Service:
+    """``callrouter serve`` as a person would start it. ``start``, use the rest, ``stop``."""
+
+    def __init__(self, folder: Path, account_sid: str, auth_token: str) -> None:
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.data_dir = folder / "data"
+        self.dialplans = folder / "dialplans"
+        self.log = self.data_dir / "service.log"
+        self._ops_token = secrets.token_hex(16)
+        self._account = {"TWILIO_ACCOUNT_SID": account_sid, "TWILIO_AUTH_TOKEN": auth_token}
+        self._process: Process | None = None
+        self._session: aiohttp.ClientSession | None = None
+
+    async def start(self, environ: Mapping[str, str]) -> None:
+        """Start it with these further variables, and wait until it is ready. Raises `DemoFailed`."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        command = (sys.executable, "-m", "callrouter", "serve", "--host", "127.0.0.1", "--port", str(self.port))
+        with self.log.open("wb") as log:
+            # A session of its own: Ctrl-C is ours to handle, the service is then stopped in good order.
+            self._process = await asyncio.create_subprocess_exec(
+                *command, env=self._environ(environ), stdout=log, stderr=log, start_new_session=True
+            )
+        headers = {"Authorization": f"Bearer {self._ops_token}"}
+        timeout = aiohttp.ClientTimeout(total=10)
+        self._session = aiohttp.ClientSession(headers=headers, timeout=timeout)
+        try:
+            async with asyncio.timeout(READY_WITHIN_S):
+                while not await self._ready():
+                    await asyncio.sleep(_POLL_S)
+        except TimeoutError:
+            raise DemoFailed(f"the service was not ready within {READY_WITHIN_S:g} s{self._last_words()}") from None
+
+    async def calls(self) -> list[dict[str, Any]]:
+        """Live and finished calls, as ``GET /api/v1/calls`` lists them."""
+        return list(json.loads(await self._get("/api/v1/calls?limit=500"))["calls"])
+
+    async def call(self, sid: str) -> dict[str, Any]:
+        """The whole decision of one call."""
+        return dict(json.loads(await self._get(f"/api/v1/calls/{sid}")))
+
+    async def callbacks(self) -> list[dict[str, Any]]:
+        """The outbox."""
+        return list(json.loads(await self._get("/api/v1/callbacks?limit=500"))["callbacks"])
+
+    async def metrics(self) -> str:
+        """The metrics in text format."""
+        return await self._get("/metrics")
+
+    def troubles(self) -> list[str]:
+        """Lines of the service's log that tell of an error."""
+        try:
+            lines = self.log.read_text(errors="replace").splitlines()
+        except OSError:
+            return []
+        return [line for line in lines if '"level": "error"' in line or "Traceback" in line or line[:1] != "{"]
+
+    async def stop(self) -> int | None:
+        """SIGTERM, wait for the drain, and see that the engine has ended too. Returns the exit status."""
+        if self._session is not None:
+            await self._session.close()
+        status = None
+        if self._process is not None:
+            status = await self._ended(self._process)
+        await asyncio.to_thread(embedded.stop, self.data_dir)
+        shutil.rmtree(embedded.socket_path(self.data_dir).parent, ignore_errors=True)
+        return status
+
+    async def _ended(self, process: Process) -> int:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(STOPPED_WITHIN_S):
+                return await process.wait()
+        except TimeoutError:
+            process.kill()
+            return await process.wait()
+
+    async def _ready(self) -> bool:
+        assert self._process is not None  # noqa: S101 - started above
+        assert self._session is not None  # noqa: S101
+        if self._process.returncode is not None:
+            raise DemoFailed(f"the service ended with status {self._process.returncode}{self._last_words()}")
+        try:
+            async with self._session.get(f"{self.url}/readyz") as response:
+                return response.status == 200
+        except (aiohttp.ClientError, OSError):
+            return False
+
+    async def _get(self, path: str) -> str:
+        assert self._session is not None, "start the service first"  # noqa: S101 - a programmer's mistake
+        try:
+            async with self._session.get(self.url + path) as response:
+                text = await response.text()
+                if response.status != 200:
+                    raise DemoFailed(f"the service answered {response.status} to {path}")
+                return text
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise DemoFailed(f"the service did not answer {path}: {type(error).__name__}") from error
+
+    def _environ(self, further: Mapping[str, str]) -> dict[str, str]:
+        home = str(Path(callrouter.__file__).parent.parent)
+        path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
+        return {
+            **{name: os.environ[name] for name in _KEPT if name in os.environ},
+            "PYTHONPATH": path,
+            "CALLROUTER_PUBLIC_URL": self.url,
+            "CALLROUTER_DATA_DIR": str(self.data_dir),
+            "CALLROUTER_DIALPLANS": str(self.dialplans),
+            "CALLROUTER_API_TOKENS": f"ops:demo:{self._ops_token}",
+            **self._account,
+            **further,
+        }
+
+    def _last_words(self) -> str:
+        try:
+            lines = self.log.read_text(errors="replace").splitlines()[-5:]
+        except OSError:
+            lines = []
+        return "".join(f"\n  {line}" for line in lines)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

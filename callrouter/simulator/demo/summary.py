@@ -1,0 +1,115 @@
+"""What the demo tells at its end. Pure."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from callrouter.simulator.demo.checks import Check, offer_age_s, offers_of
+from callrouter.simulator.demo.evidence import Evidence, Told
+from callrouter.simulator.scenarios import Story
+
+MOST_SHOWN = 5
+"""Counterexamples of one check."""
+
+
+def summary(evidence: Evidence, took_s: float) -> str:
+    """Calls by outcome and story, times, money, and what the partners saw."""
+    told, outcomes = evidence.told, evidence.outcomes
+    by_outcome = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
+    qualified = sum(1 for one in told if one.record and one.record["qualified"])
+    lines = [
+        ("calls", f"{len(told)} in {took_s:.0f} s: {by_outcome}"),
+        ("bridged", f"{outcomes['bridged']}, of which {qualified} for the minimum duration (qualified)"),
+        ("callbacks", f"{len(evidence.world.dialler.standing())} promised and held by the dialler"),
+        ("to first dial", _quantiles(_seconds_to(told, "decided_at", first=True)) + " from arrival"),
+        ("to bridge", _quantiles(_seconds_to(told, "answered_at", first=False)) + " from arrival"),
+        ("offer's age", _ages(evidence)),
+        ("silence", f"at most {max((one.call.longest_silence_s() for one in told), default=0.0):.1f} s for any caller"),
+        ("payout", f"${evidence.payout:.2f} expected"),
+    ]
+    return (
+        "\nSummary\n"
+        + "".join(f"  {name:<14} {text}\n" for name, text in lines)
+        + "\nStories\n"
+        + "".join(f"  {line}\n" for line in _stories(told))
+        + "\nWhat the partners saw\n"
+        + "".join(f"  {name:<16} {text}\n" for name, text in _partners(evidence))
+    )
+
+
+def verdict(checks: Sequence[Check]) -> str:
+    """Each check with what speaks against it."""
+    lines = []
+    for check in checks:
+        lines.append(f"  {'ok      ' if check.holds else 'MISMATCH'}  {check.says}\n")
+        lines += [f"              {text}\n" for text in check.against[:MOST_SHOWN]]
+        if len(check.against) > MOST_SHOWN:
+            lines.append(f"              and {len(check.against) - MOST_SHOWN} more\n")
+    return "\nChecks\n" + "".join(lines)
+
+
+def most_telling(told: Iterable[Told]) -> Told | None:
+    """The call worth a look: the longest way to a bridge, else any."""
+    seen = [one for one in told if one.record is not None]
+    return max(seen, key=lambda one: (one.outcome == "bridged", len(one.call.dials)), default=None)
+
+
+def _stories(told: Sequence[Told]) -> list[str]:
+    ended: dict[Story, Counter[str]] = {story: Counter() for story in Story}
+    for one in told:
+        ended[one.scenario.story][one.outcome] += 1
+    return [
+        f"{story.replace('_', ' '):<24} {counts.total():>3}  "
+        + ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+        for story, counts in ended.items()
+        if counts
+    ]
+
+
+def _partners(evidence: Evidence) -> list[tuple[str, str]]:
+    world, carrier = evidence.world, evidence.world.carrier
+    dials = Counter(dial.result or "open" for one in evidence.told for dial in one.call.dials)
+    answers = [(name, Counter(r.answered for r in buyer.requests)) for name, buyer in world.buyers.items()]
+    pushes = sum(1 for document in carrier.documents if document.source == "pushed")
+    return [
+        ("carrier", f"{len(carrier.webhooks)} webhooks, {len(carrier.documents)} documents ({pushes} pushed)"),
+        (
+            "buyers' phones",
+            f"{dials.total()} dials: " + ", ".join(f"{n} {result}" for result, n in dials.most_common()),
+        ),
+        *((name, f"{c.total()} pings: {c['offer']} offers, {c['refused']} refusals") for name, c in answers),
+        ("dialler", f"{len(world.dialler.leads)} leads added, {len(world.dialler.cancels)} cancelled"),
+    ]
+
+
+def _seconds_to(told: Sequence[Told], event: str, *, first: bool) -> list[float]:
+    found = []
+    for one in told:
+        attempts: Sequence[Mapping[str, Any]] = one.record["attempts"] if one.record else ()
+        chosen = attempts[:1] if first else [a for a in attempts if a["result"] == "bridged"]
+        if one.record and chosen and chosen[-1][event]:
+            found.append(_seconds(one.record["started_at"], chosen[-1][event]))
+    return found
+
+
+def _ages(evidence: Evidence) -> str:
+    dials = [dial for one in evidence.told for dial in one.call.dials]
+    ages = [offer_age_s(dial, offers_of(evidence, dial.number)) for dial in dials]
+    return _quantiles([age for age in ages if age is not None]) + " when its number was dialled"
+
+
+def _quantiles(values: Sequence[float]) -> str:
+    if not values:
+        return "-"
+    return f"p50 {quantile(values, 0.5):.2f} s, p95 {quantile(values, 0.95):.2f} s, most {max(values):.2f} s"
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The smallest value that at least this share of the values do not exceed."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+
+
+def _seconds(start: str, at: str) -> float:
+    return (datetime.fromisoformat(at) - datetime.fromisoformat(start)).total_seconds()

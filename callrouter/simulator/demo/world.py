@@ -1,0 +1,133 @@
+"""Everything around the service: carrier, two buyers and a dialler, and the dialplan that names them."""
+
+import random
+import secrets
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from callrouter.domain.clock import Clock
+from callrouter.simulator.carrier import NumberConfig, SimulatedCall, SimulatedCarrier
+from callrouter.simulator.partners import SimulatedContactability, SimulatedDialler, SimulatedLmal
+from callrouter.simulator.partners.buyer import SimulatedBuyer
+from callrouter.simulator.scenarios import Cast, Scenario
+
+PLAN = "auto-insurance"
+NUMBER = "+18885550100"
+OFFER_TTL_S = 30.0
+EARLY_HANGUP_S = 1
+PACE = 0.03
+SLOW_S = 6.0
+"""Longer than the fast answer and the hold prompt, shorter than the auction's deadline: the caller hears hold audio."""
+
+_OVERRIDES = "#rc=2&rp=ct,rt,5xx&ct=800&rt=4000&tt=12000"
+"""How patiently the carrier asks us, as the README advises for real numbers."""
+
+
+class DemoWorld:
+    """``async with DemoWorld(…)``: the partners listen; `connect` points the carrier's number at the service."""
+
+    def __init__(self, clock: Clock, seed: int, cast: Sequence[Scenario]) -> None:
+        self.account_sid = "AC" + "0" * 32
+        self.auth_token, lmal_key, token, dialler_key = (secrets.token_hex(16) for _ in range(4))
+        rng, play = random.Random(seed), Cast(cast)
+        self.cast = cast
+        self.lmal = SimulatedLmal(clock=clock, rng=rng, partnerid="demo", key=lmal_key, answer=play.lmal)
+        self.contactability = SimulatedContactability(
+            clock=clock, rng=rng, token=token, answer=play.contactability, jitter_s=0.05
+        )
+        self.dialler = SimulatedDialler(clock=clock, rng=rng, key=dialler_key)
+        self.carrier = SimulatedCarrier(clock=clock, rng=rng, account_sid=self.account_sid, auth_token=self.auth_token)
+        play.set_phones(self.carrier)
+        self._secrets = {"LMAL_KEY": lmal_key, "CONTACTABILITY_TOKEN": token, "DIALLER_KEY": dialler_key}
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> "DemoWorld":
+        for server in (self.lmal, self.contactability, self.dialler, self.carrier):
+            await server.start()
+            self._stack.push_async_callback(server.stop)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._stack.aclose()
+
+    @property
+    def buyers(self) -> dict[str, SimulatedBuyer]:
+        """The simulated buyers by their names in the dialplan."""
+        return {"letsmakealead": self.lmal, "contactability": self.contactability}
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What the service must know of its partners."""
+        return {
+            "TWILIO_API_URL": self.carrier.rest_url,
+            "LMAL_URL": self.lmal.url,
+            "CONTACTABILITY_URL": self.contactability.url,
+            "DIALLER_URL": self.dialler.url,
+            **self._secrets,
+        }
+
+    def connect(self, url: str) -> None:
+        """Calls to the plan's number go to the service at ``url``."""
+        config = NumberConfig(
+            voice_url=f"{url}/twilio/voice{_OVERRIDES}",
+            status_callback=f"{url}/twilio/status",
+            fallback_url=f"{url}/twilio/fallback",
+        )
+        self.carrier.configure_number(NUMBER, config)
+
+    def place(self, scenario: Scenario) -> SimulatedCall:
+        """The scenario's caller calls."""
+        return self.carrier.place(scenario.caller)
+
+    def write_dialplan(self, folder: Path) -> None:
+        """The plan as a file of ``folder``, secrets only by name."""
+        folder.mkdir(parents=True)
+        (folder / f"{PLAN}.yaml").write_text(yaml.safe_dump(_dialplan(), sort_keys=False))
+
+
+def _dialplan() -> dict[str, Any]:
+    return {
+        "plan": PLAN,
+        "numbers": {"inbound": [NUMBER]},
+        "intake": {"zip": "ask", "attempts": 2},
+        "auction": {"deadline_s": 10, "fast_answer_s": 1.5, "floor": 5},
+        "bridge": {"ring_s": 20, "max_attempts": 4, "caller_id": "caller", "early_hangup_s": EARLY_HANGUP_S},
+        "buyers": {
+            "letsmakealead": {
+                "adapter": "letsmakealead",
+                "mode": "one_step",
+                "url": "env:LMAL_URL",
+                "credentials": {"partnerid": "demo", "key": "env:LMAL_KEY"},
+                "params": {"numcategory": 12003, "subid": "ivr"},
+                "offer_ttl_s": OFFER_TTL_S,
+            },
+            "contactability": {
+                "adapter": "contactability",
+                "mode": "calls_ping",
+                "url": "env:CONTACTABILITY_URL",
+                "credentials": {"token": "env:CONTACTABILITY_TOKEN"},
+                "params": {"lead_type": "auto"},
+                "offer_ttl_s": OFFER_TTL_S,
+            },
+        },
+        "unsold": {
+            "callback": {
+                "url": "env:DIALLER_URL",
+                "key": "env:DIALLER_KEY",
+                "type": "motor-trade",
+                "delay_s": 600,
+                "stand_in": {"first_name": "Caller", "surname": "Unknown", "email": "callback@example.com"},
+            }
+        },
+        # Shorter than the shipped words, so that a call takes seconds.
+        "prompts": {
+            "ask_zip": "Please enter or say your zip code.",
+            "ask_zip_again": "Sorry. Please enter your zip code again.",
+            "hold": "One moment please.",
+            "unsold_callback": "Everyone is busy. We will call you back.",
+        },
+    }
