@@ -20,8 +20,8 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
     """Run one command and return its exit status."""
     given = _parser().parse_args(arguments)
-    command = importlib.import_module(f"callrouter.commands.{given.command}")
     try:
+        command = importlib.import_module(f"callrouter.commands.{given.command}")
         return int(command.run(given, os.environ if environ is None else environ))
     except ConfigurationError as error:
         _tell_mistakes(error, as_json=getattr(given, "json", False))

@@ -15,7 +15,7 @@ from callrouter.domain.call import Call, CallKind, CallState, Outcome
 from callrouter.domain.caller import Caller
 from callrouter.domain.clock import Clock
 
-LOOK_S = 20.0
+LOOK_S = 10.0
 """How long nothing may happen to a call before the sweeper asks the carrier."""
 LOOK_BRIDGED_S = 60.0
 LOOK_GONE_S = 3.0

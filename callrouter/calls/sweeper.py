@@ -23,7 +23,7 @@ from callrouter.errors import CarrierUnavailable, EngineUnavailable
 
 EVERY_S = 1.0
 AT_ONCE = 20
-MISSED_EVERY_S = 15.0
+MISSED_EVERY_S = 10.0
 OVERLAP_S = 120.0
 """How far before the last look the list of recent calls is read again."""
 

@@ -42,7 +42,7 @@ def _where_to_look(played: Played, *, keep: bool) -> str:
     if not keep:
         parts.append(
             "Where to look: `callrouter demo --keep` leaves all this up, "
-            "with metrics and the commands to look into it.\n\n"
+            "with metrics and the commands to look into it.\n"
         )
         return "".join(parts)
     sid = played.told.call.sid if played.told else "SID"
@@ -51,7 +51,6 @@ def _where_to_look(played: Played, *, keep: bool) -> str:
         "Where to look\n"
         f"  metrics    {played.url}/metrics\n"
         f"  readiness  {played.url}/readyz\n"
-        f"  API        {played.url}/docs\n"
         f"  a call     {command} calls show {sid}\n"
         f"  all calls  {command} calls\n"
         f"  callbacks  {command} callbacks\n"

@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 COMMAND_TIMEOUT_S = 2.0
 CONNECTIONS = 64
+_GROUP_ANSWERS = ("NOGROUP", "BUSYGROUP")
+"""Answers about a stream's group that whoever asked expects: no failure of the engine."""
 
 
 class Script:
@@ -163,8 +165,9 @@ class Engine:
             for last in (not again, True):
                 try:
                     return await call()
-                except ResponseError:
-                    self.on_error(operation)
+                except ResponseError as error:
+                    if not str(error).startswith(_GROUP_ANSWERS):
+                        self.on_error(operation)
                     raise
                 except (RedisError, OSError) as error:
                     if last:

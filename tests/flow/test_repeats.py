@@ -1,6 +1,7 @@
 """Webhooks repeat, cross and come forged; none of it changes what happens to a caller."""
 
 from itertools import pairwise
+from typing import Any
 
 import aiohttp
 
@@ -14,8 +15,9 @@ async def one_of_each(world: World) -> list[tuple[str, int, int]]:
     """Four callers with four fates: (outcome, dials, callbacks owed) of each."""
     world.contactability.answer, world.lmal.answer = offers("30", FIRST), offers("20", SECOND)
     world.carrier.phone(FIRST, PhoneScript(talk_s=100), PhoneScript(result="busy", ring_s=1), PhoneScript(ring_s=9))
+    scripts: list[dict[str, Any]] = [{}, {"wrong_first": "00000"}, {"hang_up": HangUp("ringing", 2)}, {}]
     fates = []
-    for n, script in enumerate(({}, {"wrong_first": "00000"}, {"hang_up": HangUp("ringing", 2)}, {})):
+    for n, script in enumerate(scripts):
         if n == 3:
             world.contactability.answer, world.lmal.answer = refuses(), refuses()
         call = await world.call(from_=f"+1512555010{n}", **script)

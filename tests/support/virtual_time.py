@@ -20,7 +20,7 @@ _GRACE_S = 0.0005
 _OUTSIDE_S = 0.02
 
 
-class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
+class _JumpingSelector(selectors.DefaultSelector):
     """Returns at once, having moved the loop's clock, where the real one would wait for a timer."""
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc,valid-ty
         if ready or (timeout is not None and timeout <= 0):
             return ready
         if self.outside > 0 or timeout is None:
-            return super().select(_OUTSIDE_S)  # type: ignore[no-any-return]
+            return super().select(_OUTSIDE_S)
         ready = super().select(_GRACE_S)
         if not ready:
             self.offset += timeout
@@ -104,6 +104,6 @@ def virtual(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
         run_virtual(lambda clock: test(clock, **fixtures))
 
     parameters = list(inspect.signature(test).parameters.values())[1:]
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    del run.__wrapped__  # type: ignore[attr-defined]
+    run.__signature__ = inspect.Signature(parameters)
+    del run.__wrapped__
     return run

@@ -127,6 +127,9 @@ class World:
         await self._stack.aclose()
         if exc[0] is None:
             assert self.carrier.errors == []
+            # Every document of every test has only documented verbs, attributes and values, within the limits.
+            assert [(d.body, d.problems) for d in self.carrier.documents if d.problems] == []
+            assert [r.problems for r in self.carrier.rest_log if r.problems] == []
 
     @property
     def app(self) -> App:

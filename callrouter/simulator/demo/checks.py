@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from callrouter.simulator.carrier import DialRecord
-from callrouter.simulator.demo.evidence import Evidence, Told
+from callrouter.simulator.demo.evidence import Evidence, Record, Told
 from callrouter.simulator.demo.world import OFFER_TTL_S, PLAN
 from callrouter.simulator.partners import PartnerOffer
 
 _TOLERANCE_S = 0.05
 """Clocks of two processes of one machine are one clock; reading it takes a moment."""
+_LEFT = "not_called_caller_gone"
+"""A buyer that was asked, and whose answer nobody waited for any more."""
 
 
 @dataclass(frozen=True)
@@ -98,18 +100,30 @@ def offer_age_s(dial: DialRecord, offers: Iterable[PartnerOffer]) -> float | Non
 
 def _pings(evidence: Evidence) -> Iterable[str]:
     for name, buyer in evidence.world.buyers.items():
-        seen, asked = len(buyer.requests), evidence.metric("buyer_response_seconds_count", buyer=name)
-        if asked != seen:
-            yield f"{name}: we count {asked} requests, the partner {seen}"
+        answered = evidence.metric("buyer_response_seconds_count", buyer=name)
+        left = sum(1 for one in evidence.told for r in _results(one) if (r["buyer"], r["reason"]) == (name, _LEFT))
+        unheard = left - evidence.metric("buyer_results_total", buyer=name, reason=_LEFT)
+        if answered + unheard != len(buyer.requests):
+            yield f"{name}: {answered:g} verdicts and {unheard:g} callers gone, {len(buyer.requests)} requests"
+
+
+def _under_way(evidence: Evidence) -> Iterable[str]:
+    for name in evidence.world.buyers:
+        if waiting := evidence.metric("buyer_inflight", buyer=name):
+            yield f"{name}: {waiting:g} requests"
 
 
 def _one_result_each(evidence: Evidence) -> Iterable[str]:
     for one in evidence.told:
-        results = Counter((r["auction"], r["buyer"]) for r in one.record["results"]) if one.record else Counter()
+        results = Counter((r["auction"], r["buyer"]) for r in _results(one))
         auctions = {auction for auction, _ in results}
         wanted = {(auction, buyer) for auction in auctions for buyer in evidence.world.buyers}
         if set(results) != wanted or any(count != 1 for count in results.values()):
             yield f"{one.call.sid}: its results are {sorted(results.elements())}"
+
+
+def _results(one: Told) -> Sequence[Record]:
+    return one.record["results"] if one.record else ()
 
 
 def _limits(evidence: Evidence) -> Iterable[str]:
@@ -124,7 +138,7 @@ def _payouts(evidence: Evidence) -> Iterable[str]:
 
 
 def _callbacks_owed(evidence: Evidence) -> Iterable[str]:
-    owed = Counter(str(one.record["from"]) for one in evidence.told if _owes(one))
+    owed = Counter(one.scenario.caller.from_ for one in evidence.told if _owes(one))
     leads = Counter(f"+1{lead.mobile[-10:]}" for lead in evidence.world.dialler.standing())
     for phone in sorted(set(owed) | set(leads)):
         if owed[phone] != leads[phone]:
@@ -132,7 +146,8 @@ def _callbacks_owed(evidence: Evidence) -> Iterable[str]:
 
 
 def _owes(one: Told) -> bool:
-    return bool(one.record and one.record["callback"] and one.record["callback"]["id"])
+    callback = one.record["callback"] if one.record else None
+    return bool(callback and callback["id"])
 
 
 def _callback_or_bridge(evidence: Evidence) -> Iterable[str]:
@@ -172,7 +187,8 @@ _CHECKS: Sequence[tuple[str, Callable[[Evidence], Iterable[str]]]] = (
     ("each call ended as its story goes", _stories),
     ("outcomes in records and metrics are the same", _outcome_counts),
     ("each buyer has one result in each auction", _one_result_each),
-    ("requests counted = requests that the buyers received", _pings),
+    ("verdicts and callers gone = requests that the buyers received", _pings),
+    ("no request still counts as under way", _under_way),
     ("no buyer got more requests than its limit", _limits),
     ("dials recorded = dials that the carrier made", _dials),
     ("no number was dialled outside its offer's window", _windows),

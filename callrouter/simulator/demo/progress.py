@@ -1,5 +1,6 @@
 """What is shown while the calls run: one line that changes on a terminal, otherwise a line now and then."""
 
+import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
@@ -26,6 +27,8 @@ class Progress:
         """How the calls stand now."""
         line = f"{at_s:5.1f} s  {_standing(calls, placed, self._total)}"
         if self._live:
+            # Wider than the terminal it would wrap, and the next one could not write over it.
+            line = line[: shutil.get_terminal_size().columns - 1]
             self._out.write(f"\r{line.ljust(self._width)}")
             self._width = len(line)
         else:

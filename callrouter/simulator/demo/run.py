@@ -15,9 +15,9 @@ from callrouter.simulator.carrier import SimulatedCall
 from callrouter.simulator.demo.checks import Check, check
 from callrouter.simulator.demo.evidence import Told, gather
 from callrouter.simulator.demo.progress import Progress
-from callrouter.simulator.demo.service import DemoFailed, Service
+from callrouter.simulator.demo.service import Service
 from callrouter.simulator.demo.summary import most_telling, summary, verdict
-from callrouter.simulator.demo.world import NUMBER, PACE, SLOW_S, DemoWorld
+from callrouter.simulator.demo.world import NUMBER, PACE, SLOW_S, DemoWorld, with_holds
 from callrouter.simulator.scenarios import Scenario, scenarios
 
 LOOK_EVERY_S = 0.5
@@ -53,7 +53,7 @@ async def run(options: DemoOptions, clock: Clock, out: TextIO, where_to_look: Ca
     Raises `DemoFailed`.
     """
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _cancel(asyncio.current_task()))
-    cast = scenarios(options.seed, options.calls, number=NUMBER, pace=PACE, slow_s=SLOW_S)
+    cast = with_holds(scenarios(options.seed, options.calls, number=NUMBER, pace=PACE, slow_s=SLOW_S))
     with TemporaryDirectory(prefix="callrouter-demo-") as name:
         async with DemoWorld(clock, options.seed, cast) as world:
             service = Service(Path(name), world.account_sid, world.auth_token)
@@ -73,7 +73,8 @@ async def run(options: DemoOptions, clock: Clock, out: TextIO, where_to_look: Ca
             finally:
                 # A second Ctrl-C must not leave the service behind.
                 status = await asyncio.shield(asyncio.ensure_future(service.stop()))
-            return played.agrees and _ended_well(service, status, out)
+            ended_well = _ended_well(service, status, out)
+            return played.agrees and ended_well
 
 
 async def _play(options: DemoOptions, clock: Clock, out: TextIO, world: DemoWorld, service: Service) -> Played:
@@ -131,12 +132,13 @@ def _ended_well(service: Service, status: int | None, out: TextIO) -> bool:
         Check("the service logged no error", troubles[:TROUBLES_SHOWN]),
         Check("the service ended in good order", [] if status == 0 else [f"exit status {status}"]),
     ]
-    out.write(verdict(last).removeprefix("\nChecks\n"))
+    out.write(verdict(last, "After the end"))
     return all(c.holds for c in last)
 
 
 def _cancel(task: "asyncio.Task[Any] | None") -> Callable[[], None]:
-    return lambda: task.cancel() and None if task else None
+    def cancel() -> None:
+        if task is not None:
+            task.cancel()
 
-
-__all__ = ["DemoFailed", "DemoOptions", "Played", "run"]
+    return cancel

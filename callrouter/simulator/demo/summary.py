@@ -39,7 +39,7 @@ def summary(evidence: Evidence, took_s: float) -> str:
     )
 
 
-def verdict(checks: Sequence[Check]) -> str:
+def verdict(checks: Sequence[Check], title: str = "Checks") -> str:
     """Each check with what speaks against it."""
     lines = []
     for check in checks:
@@ -47,7 +47,7 @@ def verdict(checks: Sequence[Check]) -> str:
         lines += [f"              {text}\n" for text in check.against[:MOST_SHOWN]]
         if len(check.against) > MOST_SHOWN:
             lines.append(f"              and {len(check.against) - MOST_SHOWN} more\n")
-    return "\nChecks\n" + "".join(lines)
+    return f"\n{title}\n" + "".join(lines)
 
 
 def most_telling(told: Iterable[Told]) -> Told | None:
@@ -72,12 +72,13 @@ def _partners(evidence: Evidence) -> list[tuple[str, str]]:
     world, carrier = evidence.world, evidence.world.carrier
     dials = Counter(dial.result or "open" for one in evidence.told for dial in one.call.dials)
     answers = [(name, Counter(r.answered for r in buyer.requests)) for name, buyer in world.buyers.items()]
+    ends = ", ".join(f"{count} {result}" for result, count in dials.most_common())
     pushes = sum(1 for document in carrier.documents if document.source == "pushed")
     return [
         ("carrier", f"{len(carrier.webhooks)} webhooks, {len(carrier.documents)} documents ({pushes} pushed)"),
         (
             "buyers' phones",
-            f"{dials.total()} dials: " + ", ".join(f"{n} {result}" for result, n in dials.most_common()),
+            f"{dials.total()} dials: {ends}",
         ),
         *((name, f"{c.total()} pings: {c['offer']} offers, {c['refused']} refusals") for name, c in answers),
         ("dialler", f"{len(world.dialler.leads)} leads added, {len(world.dialler.cancels)} cancelled"),

@@ -4,6 +4,7 @@ import random
 import secrets
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,24 @@ EARLY_HANGUP_S = 1
 PACE = 0.03
 SLOW_S = 6.0
 """Longer than the fast answer and the hold prompt, shorter than the auction's deadline: the caller hears hold audio."""
+HELD_EVERY = 4
+HELD_S = 3.0
+"""A buyer's answer that comes after the fast answer: some callers who are bridged wait for one."""
+JITTER_S = 0.05
+"""How much closer requests may reach a buyer than they were sent."""
 
 _OVERRIDES = "#rc=2&rp=ct,rt,5xx&ct=800&rt=4000&tt=12000"
 """How patiently the carrier asks us, as the README advises for real numbers."""
+
+
+def with_holds(cast: Sequence[Scenario]) -> list[Scenario]:
+    """The same callers, some of whom a buyer keeps waiting long enough to hear the hold, and be bridged from it."""
+    return [
+        replace(scenario, lmal=replace(scenario.lmal, latency_s=HELD_S))
+        if no % HELD_EVERY == 0 and scenario.story.bridges
+        else scenario
+        for no, scenario in enumerate(cast)
+    ]
 
 
 class DemoWorld:
@@ -37,7 +53,7 @@ class DemoWorld:
         self.cast = cast
         self.lmal = SimulatedLmal(clock=clock, rng=rng, partnerid="demo", key=lmal_key, answer=play.lmal)
         self.contactability = SimulatedContactability(
-            clock=clock, rng=rng, token=token, answer=play.contactability, jitter_s=0.05
+            clock=clock, rng=rng, token=token, answer=play.contactability, jitter_s=JITTER_S
         )
         self.dialler = SimulatedDialler(clock=clock, rng=rng, key=dialler_key)
         self.carrier = SimulatedCarrier(clock=clock, rng=rng, account_sid=self.account_sid, auth_token=self.auth_token)

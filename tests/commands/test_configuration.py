@@ -1,0 +1,91 @@
+"""Broken configuration, told all at once; good configuration, shown without its secrets."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.commands.command import API_TOKEN, DATABASE_PASSWORD, SECRETS, callrouter, environment, write_plan
+
+
+@pytest.mark.parametrize("command", ["serve", "check"])
+def test_every_mistake_of_settings_and_dialplans_is_listed_at_once(command: str, tmp_path: Path) -> None:
+    write_plan(tmp_path, auction={"deadline_s": 99}, colour="red")
+    environ = environment(tmp_path) | {"CALLROUTER_PUBLIC_URL": "calls.example.com", "CALLROUTER_DATA_DIRR": "x"}
+    del environ["TWILIO_AUTH_TOKEN"]
+    done = callrouter(command, environ=environ)
+    assert done.returncode == 2
+    for told in (
+        "environment: CALLROUTER_PUBLIC_URL: ",
+        "environment: TWILIO_AUTH_TOKEN: ",
+        "environment: CALLROUTER_DATA_DIRR: there is no such setting; did you mean CALLROUTER_DATA_DIR?",
+        "auto.yaml: auction.deadline_s: ",
+        "auto.yaml: colour: ",
+    ):
+        assert told in done.stderr
+    assert len(done.stderr.splitlines()) == 5
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_secret_that_is_missing_from_the_environment_is_a_mistake_of_the_dialplan(tmp_path: Path) -> None:
+    write_plan(tmp_path)
+    environ = environment(tmp_path)
+    del environ["LMAL_KEY"]
+    done = callrouter("check", environ=environ)
+    assert done.returncode == 2
+    assert done.stderr.startswith("auto.yaml: buyers.letsmakealead.credentials.key: ")
+
+
+def test_mistakes_are_told_as_json_too(tmp_path: Path) -> None:
+    done = callrouter("check", "--json", environ=environment(tmp_path))
+    assert done.returncode == 2
+    (mistake,) = json.loads(done.stdout)["mistakes"]
+    assert mistake["where"] == str(tmp_path / "dialplans")
+    assert mistake["key"] == "folder"
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_check_shows_what_is_in_effect_and_no_secret(tmp_path: Path, *, as_json: bool) -> None:
+    write_plan(tmp_path)
+    environ = environment(tmp_path) | {
+        "CALLROUTER_DATABASE_URL": f"postgresql://ledger:{DATABASE_PASSWORD}@db.example/calls",
+    }
+    done = callrouter("check", *(["--json"] if as_json else []), environ=environ)
+    assert (done.returncode, done.stderr) == (0, "")
+    for shown in ("https://calls.example.com", "+18885550100", "+18885550101", "one_step", "calls_ping", "db.example"):
+        assert shown in done.stdout
+    for secret in (*SECRETS.values(), API_TOKEN, DATABASE_PASSWORD, "the-key-in-a-url"):
+        assert secret not in done.stdout
+    if as_json:
+        (shown_plan,) = json.loads(done.stdout)["plans"]
+        assert [buyer["buyer"] for buyer in shown_plan["buyers"]] == ["letsmakealead", "contactability"]
+
+
+def test_bad_usage_is_status_2() -> None:
+    for arguments in ([], ["sing"], ["serve", "--port", "0"], ["demo", "--calls", "401"], ["demo", "--rate", "0"]):
+        done = callrouter(*arguments, environ={})
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False), arguments
+
+
+def test_workers_beyond_the_last_port_are_bad_usage(tmp_path: Path) -> None:
+    write_plan(tmp_path)
+    done = callrouter("serve", "--port", "65535", "--workers", "2", environ=environment(tmp_path))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+@pytest.mark.parametrize("command", ["calls", "callbacks"])
+def test_looking_where_no_service_has_run_says_so_and_makes_nothing(command: str, tmp_path: Path) -> None:
+    done = callrouter(command, environ={"CALLROUTER_DATA_DIR": str(tmp_path / "nowhere")})
+    assert done.returncode == 1
+    assert "no service has run" in done.stderr
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_an_engine_that_is_out_is_told_in_one_line(tmp_path: Path) -> None:
+    environ = {"CALLROUTER_DATA_DIR": str(tmp_path), "CALLROUTER_REDIS_URL": f"unix://{tmp_path}/none.sock"}
+    done = callrouter("calls", environ=environ)
+    assert done.returncode == 1
+    assert done.stderr.startswith("callrouter: ")
+    assert len(done.stderr.splitlines()) == 1

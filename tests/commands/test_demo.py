@@ -1,0 +1,86 @@
+"""The demo from outside."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from callrouter.simulator.carrier import DialRecord
+from callrouter.simulator.demo.checks import offer_age_s
+from callrouter.simulator.demo.summary import quantile
+from callrouter.simulator.demo.world import NUMBER, with_holds
+from callrouter.simulator.partners import PartnerOffer
+from callrouter.simulator.scenarios import Story, scenarios
+from tests.commands.command import callrouter, started
+from tests.support.waiting import wait_until
+
+
+@pytest.mark.real_time
+def test_the_demo_tells_every_story_and_all_totals_agree(tmp_path: Path) -> None:
+    done = callrouter("demo", "--calls", "8", "--rate", "4", environ={"TMPDIR": str(tmp_path)})
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "MISMATCH" not in done.stdout
+    assert done.stdout.endswith("All totals agree.\n")
+    for story in Story:
+        assert f"({story.replace('_', ' ')})" in done.stdout
+    for told in ("to bridge      p50", "letsmakealead    ", "timeline (seconds since arrival)"):
+        assert told in done.stdout
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("callrouter-demo")]
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
+async def test_an_interrupted_demo_leaves_nothing_behind(sig: signal.Signals, tmp_path: Path) -> None:
+    folder, output = tmp_path / "tmp", tmp_path / "output"
+    folder.mkdir()
+    demo = started("demo", "--rate", "20", environ={"TMPDIR": str(folder)}, output=output)
+    try:
+        await wait_until(lambda: "arrived  1/44" in output.read_text(), timeout_s=30)
+        (data,) = folder.glob("callrouter-demo-*")
+        demo.send_signal(sig)
+        assert demo.wait(timeout=30) == 130
+    finally:
+        demo.kill()
+    assert output.read_text().endswith("interrupted; everything is stopped\n")
+    assert "Traceback" not in output.read_text()
+    assert not data.exists()
+    assert not _processes_that_name(str(data))
+
+
+def test_the_age_of_an_offer_at_its_dial_counts_from_the_latest_offer_before_it() -> None:
+    dial = DialRecord("+12145550100", "+15125550123", 20, started_at=100.0, leg_sid="CA1")
+    assert offer_age_s(dial, [_offer(60.0), _offer(95.0), _offer(130.0)]) == 5.0
+    assert offer_age_s(dial, [_offer(130.0)]) is None
+    assert offer_age_s(dial, []) is None
+
+
+def test_a_quantile_is_the_smallest_value_that_covers_its_share() -> None:
+    assert quantile([5.0, 1.0, 3.0, 2.0], 0.5) == 2.0
+    assert quantile([5.0, 1.0, 3.0, 2.0], 0.95) == 5.0
+    assert quantile([5.0], 0.5) == 5.0
+
+
+def test_only_callers_who_are_bridged_are_kept_waiting_by_the_demo() -> None:
+    cast = scenarios(1, 60, number=NUMBER)
+    changed = [(a, b) for a, b in zip(cast, with_holds(cast), strict=True) if a != b]
+    assert changed
+    assert all(before.story.bridges and after.lmal.latency_s == 3.0 for before, after in changed)
+
+
+def _offer(at: float) -> PartnerOffer:
+    from decimal import Decimal
+
+    return PartnerOffer(at=at, number="+12145550100", payout=Decimal(20), params={})
+
+
+def _processes_that_name(text: str) -> list[str]:
+    """Processes whose command line or environment has this text (Linux)."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            told = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
+        except OSError:
+            continue
+        if text.encode() in told:
+            found.append(folder.name)
+    return found
