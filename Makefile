@@ -3,7 +3,6 @@
 VENV  := .venv
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# A first run of `make bench` says so when there are no benchmarks.
 BENCH := tests/bench
 
 .DEFAULT_GOAL := help
@@ -51,16 +50,19 @@ clean:
 # The environment is made anew, as a whole, when the lock changes; otherwise this costs nothing.
 # The checkout is put on its path and a `callrouter` command beside its Python: nothing has to be built.
 $(STAMP): requirements.lock
-	@python=$$(for name in python3.13 python3.12 python3.11 python3 python; do \
-		"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && break; \
-	done); \
-	if [ -z "$$python" ]; then \
-		echo "callrouter needs Python 3.11 or later, and there is none on the PATH. Install it and try again." >&2; exit 1; \
+	@for name in python3.13 python3.12 python3.11 python3 python; do \
+		"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+		found=$$name; \
+		"$$name" -c 'import ensurepip, venv' 2>/dev/null && python=$$name && break; \
+	done; \
+	if [ -z "$$found" ]; then \
+		echo "callrouter needs Python 3.11 or later, and there is none on the PATH. Install it and try again." >&2; \
+		exit 1; \
+	elif [ -z "$$python" ]; then \
+		echo "$$found cannot make virtual environments here." >&2; \
+		echo "On Debian and Ubuntu: apt-get install python3-venv; then try again." >&2; \
+		exit 1; \
 	fi; \
-	"$$python" -c 'import ensurepip, venv' 2>/dev/null || { \
-		echo "$$python cannot make virtual environments here." >&2; \
-		echo "On Debian and Ubuntu: apt-get install python3-venv; then try again." >&2; exit 1; \
-	}; \
 	echo "Setting up $(VENV) with $$("$$python" --version) ..."; \
 	rm -rf $(VENV) && "$$python" -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --only-binary :all: \

@@ -140,7 +140,13 @@ class _Floor:
         for report in self._reports:
             report.cancel()
         await asyncio.gather(*self._reports, return_exceptions=True)
+        left = list(self._asking.values())
         await self._cancel_asking()
+        # Only an auction that was cancelled has anybody left here: they too are counted, once each.
+        for progress in left:
+            asked = progress.asked_at is not None
+            reason = Reason.NO_OFFER_CALLER_GONE if asked else Reason.NOT_CALLED_CALLER_GONE
+            self._deps.observer.on_result(ended(self._deps, progress, Decline(reason=reason)))
 
     async def _cancel_asking(self) -> None:
         for task in self._asking:

@@ -51,7 +51,7 @@ def _complete(
 ) -> list[tuple[int, BuyerResult]]:
     found = {(int(no), buyer): r for (no, _, buyer), r in ((key.partition(":"), r) for key, r in replies.items())}
     if call.state is CallState.ENDED:
-        gone = Decline(reason=Reason.NOT_CALLED_CALLER_GONE, detail="the caller left before it answered")
+        gone = Decline(reason=Reason.NO_OFFER_CALLER_GONE, detail="the caller left before it answered")
         for buyer in plan_buyers:
             for no in range(1, auctions_of(call) + 1):
                 found.setdefault((no, buyer), BuyerResult(buyer=buyer, decline=gone))

@@ -26,6 +26,8 @@ class Reason(StrEnum):
     NO_OFFER_COVERAGE = "no_offer_coverage"
     NO_OFFER_BELOW_BID = "no_offer_below_bid"
     NO_OFFER_DUPLICATE = "no_offer_duplicate"
+    NO_OFFER_CALLER_GONE = "no_offer_caller_gone"
+    """It was asked, and the caller left before it answered."""
 
     ERROR_TIMEOUT = "error_timeout"
     ERROR_UNREACHABLE = "error_unreachable"

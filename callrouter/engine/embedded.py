@@ -4,6 +4,7 @@ It outlives a killed instance on purpose: the next start attaches to it, and not
 Measured reasons are in ``facts/libraries.md`` section 1 (``appendfsync everysec`` lost writes under kill -9).
 """
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -45,11 +46,11 @@ def ensure_running(data_dir: Path) -> Path:
         return path
     folder = data_dir / "engine"
     folder.mkdir(parents=True, exist_ok=True)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if path.parent.stat().st_uid != os.getuid():
-        raise EngineUnavailable(f"{path.parent} belongs to another user; remove it or set XDG_RUNTIME_DIR")
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.parent.stat().st_uid != os.getuid():
+            raise EngineUnavailable(f"{path.parent} belongs to another user; remove it or set XDG_RUNTIME_DIR")
         deadline = time.monotonic() + START_TIMEOUT_S
         if not _answers(path):
             _start(path, folder)
@@ -103,6 +104,9 @@ def stop(data_dir: Path) -> None:
                 pass
     except OSError:
         return
+    finally:
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()
 
 
 def stop_if_last(data_dir: Path) -> bool:

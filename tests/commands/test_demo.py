@@ -35,7 +35,7 @@ async def test_an_interrupted_demo_leaves_nothing_behind(sig: signal.Signals, tm
     folder.mkdir()
     demo = started("demo", "--rate", "20", environ={"TMPDIR": str(folder)}, output=output)
     try:
-        await wait_until(lambda: "arrived  1/44" in output.read_text(), timeout_s=30)
+        await wait_until(lambda: "arrived" in output.read_text(), timeout_s=30)
         (data,) = folder.glob("callrouter-demo-*")
         demo.send_signal(sig)
         assert demo.wait(timeout=30) == 130

@@ -8,8 +8,8 @@ import pytest
 from callrouter.buyers.loader import Catalogue
 from callrouter.domain.call import CallKind
 from callrouter.errors import ConfigurationError
-from callrouter.plan_yaml import MAX_BYTES
 from callrouter.plans import load_plans
+from callrouter.plans.yaml_text import MAX_BYTES
 from tests.configuration.plan_files import ENVIRON, anything_goes, plan_text, written
 
 

@@ -10,9 +10,10 @@ import yaml
 from pydantic import BaseModel
 
 from callrouter.dialplan import Plan
-from callrouter.plan_file import read_plan
-from callrouter.plan_remedies import _inside, _model_in
-from callrouter.plans import json_schema, main
+from callrouter.plans import json_schema
+from callrouter.plans.__main__ import main
+from callrouter.plans.file import read_plan
+from callrouter.plans.remedies import _inside, _model_in
 from tests.configuration.plan_files import anything_goes
 
 DIALPLANS = Path(__file__).parents[2] / "dialplans"

@@ -123,7 +123,12 @@ async def test_a_caller_who_hangs_up_on_hold_is_called_back(world: World) -> Non
     record = await world.record(call)
     assert (record["outcome"], call.dials) == ("abandoned", [])
     assert len(world.dialler.leads) == 1
-    assert {r["buyer"] for r in record["results"]} == {"letsmakealead", "contactability"}, "nobody is missing"
+    assert {r["buyer"]: r["reason"] for r in record["results"]} == {
+        "letsmakealead": "no_offer_caller_gone",
+        "contactability": "no_offer_caller_gone",
+    }
+    assert world.metric("buyer_results_total", buyer="contactability", reason="no_offer_caller_gone") == 1
+    assert world.metric("buyer_inflight", buyer="contactability") == 0
 
 
 @in_world()

@@ -104,6 +104,6 @@ def virtual(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
         run_virtual(lambda clock: test(clock, **fixtures))
 
     parameters = list(inspect.signature(test).parameters.values())[1:]
-    run.__signature__ = inspect.Signature(parameters)
+    setattr(run, "__signature__", inspect.Signature(parameters))  # noqa: B010 - functools' type has no such field
     del run.__wrapped__
     return run

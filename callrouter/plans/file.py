@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from callrouter.dialplan import BuyerEntry, Plan
 from callrouter.errors import Mistake
-from callrouter.plan_remedies import remedies
-from callrouter.plan_yaml import fill_in, read_yaml
+from callrouter.plans.remedies import remedies
+from callrouter.plans.yaml_text import fill_in, read_yaml
 
 CatalogueCheck = Callable[[BuyerEntry, str], list[Mistake]]
 """What the buyers' catalogue finds wrong with an entry; the text is the file's name."""

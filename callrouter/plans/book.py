@@ -1,12 +1,7 @@
-"""The loaded dialplans: read strictly at start, taken up again file by file while running.
-
-``python -m callrouter.plans schema`` prints the JSON schema that editors use.
-"""
+"""The loaded dialplans: read strictly at start, taken up again file by file while running."""
 
 import asyncio
-import json
 import logging
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
@@ -17,11 +12,8 @@ from callrouter.dialplan import BuyerEntry, Plan
 from callrouter.domain.call import CallKind
 from callrouter.domain.clock import Clock
 from callrouter.errors import ConfigurationError, Mistake
-from callrouter.plan_file import CatalogueCheck, read_plan
-from callrouter.plan_schema import json_schema
-from callrouter.plan_yaml import MAX_BYTES
-
-__all__ = ["CatalogueCheck", "PlanBook", "Plans", "RefreshReport", "json_schema", "load_plans"]
+from callrouter.plans.file import CatalogueCheck, read_plan
+from callrouter.plans.yaml_text import MAX_BYTES
 
 log = logging.getLogger("callrouter.plans")
 
@@ -279,16 +271,3 @@ def _secrets_of(plan: Plan) -> list[str]:
     if plan.unsold.callback:
         held.append(plan.unsold.callback.key)
     return [secret.get_secret_value() for secret in held]
-
-
-def main(arguments: list[str], write: Callable[[str], object] = sys.stdout.write) -> int:
-    """``schema`` prints the JSON schema. Returns the exit status."""
-    if arguments != ["schema"]:
-        write("usage: python -m callrouter.plans schema\n")
-        return 2
-    write(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
