@@ -1,0 +1,75 @@
+"""The README's tables are what the code says. A failing test prints the text to put in."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from callrouter.domain.reasons import Family, Reason
+from callrouter.metrics import Metrics
+from callrouter.settings import effective, read_settings
+
+README = Path(__file__).parents[2] / "README.md"
+
+WHO_ACTS = {
+    Family.NO_OFFER: "nobody: the buyer does not want this call",
+    Family.ERROR: "the buyer, or the network",
+    Family.NOT_CALLED: "we: configuration, limits or time",
+    Family.REJECTED: "the buyer must mend its answer",
+}
+
+
+def section(name: str) -> str:
+    """What stands between the two markers of a generated table."""
+    found = re.search(rf"<!-- {name}: [^>]*-->\n(.*?)<!-- /{name} -->", README.read_text(), re.DOTALL)
+    assert found, f"the README has no {name} section"
+    return found.group(1)
+
+
+def reasons_table() -> str:
+    rows = ["| family | who acts | reasons |", "|---|---|---|"]
+    for family, who in WHO_ACTS.items():
+        names = ", ".join(f"`{reason.value}`" for reason in Reason if reason.family is family)
+        rows.append(f"| `{family.value}` | {who} | {names} |")
+    return "\n".join(rows) + "\n"
+
+
+def metrics_table() -> str:
+    rows = ["| metric | labels | |", "|---|---|---|"]
+    for family in Metrics().registry.collect():
+        name = family.name.removeprefix("callrouter_") + ("_total" if family.type == "counter" else "")
+        labels = next(
+            (m._labelnames for m in Metrics().__dict__.values() if getattr(m, "_name", "") == family.name), ()
+        )
+        rows.append(f"| `{name}` | {', '.join(f'`{label}`' for label in labels)} | {family.documentation} |")
+    return "\n".join(rows) + "\n"
+
+
+def test_every_reason_is_in_the_readme() -> None:
+    assert section("reasons") == reasons_table(), reasons_table()
+
+
+def test_every_metric_is_in_the_readme() -> None:
+    assert section("metrics") == metrics_table(), metrics_table()
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    text = README.read_text()
+    for name, _, _ in effective(read_settings({}, serving=False)):
+        assert f"`{name}`" in text, name
+
+
+def test_every_file_that_the_readme_names_exists() -> None:
+    text = README.read_text()
+    root = README.parent
+    for link in re.findall(r"\]\(([^)#]+)\)", text):
+        assert (root / link).exists(), link
+    for path in re.findall(r"`(callrouter/[\w/]+\.(?:py|md|lua))`", text):
+        assert (root / path).exists(), path
+
+
+def test_the_yaml_of_every_page_parses() -> None:
+    for page in README.parent.rglob("*.md"):
+        if ".venv" not in page.parts:
+            for block in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL):
+                yaml.safe_load(block)
