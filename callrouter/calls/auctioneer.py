@@ -85,8 +85,15 @@ class Auctioneer:
         self._webhooks[sid] = webhook
         task = asyncio.create_task(self._run(applied.call, plan), name=f"auction {sid}")
         self._tasks[sid] = task
-        task.add_done_callback(lambda done: self._tasks.pop(sid, None) if self._tasks.get(sid) is done else None)
+        task.add_done_callback(lambda done: self._forget(sid, done, webhook))
         return webhook
+
+    def _forget(self, sid: str, task: asyncio.Task[None], webhook: OpenWebhook) -> None:
+        """An auction is over; a later one of the same call keeps its own entries."""
+        if self._tasks.get(sid) is task:
+            del self._tasks[sid]
+        if self._webhooks.get(sid) is webhook:
+            del self._webhooks[sid]
 
     def running(self, sid: str) -> bool:
         """Whether this instance runs an auction of this call now."""

@@ -24,8 +24,3 @@ class Caller(Value):
     def updated(self, **known: object) -> "Caller":
         """This caller with what is newly known; ``None`` never erases."""
         return self.model_copy(update={key: value for key, value in known.items() if value is not None})
-
-
-def masked(phone: str | None) -> str:
-    """A number for a log line: the last two digits only."""
-    return f"…{phone[-2:]}" if phone else "withheld"

@@ -45,7 +45,8 @@ def ensure_running(data_dir: Path) -> Path:
     if _answers(path):
         return path
     folder = data_dir / "engine"
-    folder.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # callers' data: nobody else's business
+    folder.mkdir(mode=0o700, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import redis.asyncio as redis
 
 from callrouter.domain.clock import Clock, SystemClock
 from callrouter.engine import embedded
 from callrouter.engine.client import Engine
-from callrouter.engine.keys import Keys
+from callrouter.engine.keys import PERMANENT, Keys
 
 _counter = itertools.count(1)
 
@@ -23,6 +24,22 @@ def fresh_keys() -> Keys:
 def open_engine(socket: Path, clock: Clock | None = None, keys: Keys | None = None) -> Engine:
     """A connection to the test server; close it in the test."""
     return Engine.at_socket(str(socket), clock or SystemClock(), keys or fresh_keys(), client_name="callrouter-test")
+
+
+async def keys_without_end(socket: Path, keys: Keys) -> list[str]:
+    """Keys under this prefix that live for ever without being listed as permanent."""
+    engine = open_engine(socket, keys=keys)
+
+    async def endless(client: redis.Redis) -> list[str]:
+        names = [name async for name in client.scan_iter(match=f"{keys.prefix}:*", count=1_000)]
+        return [name for name in names if await client.ttl(name) == -1]
+
+    try:
+        found = [name.removeprefix(f"{keys.prefix}:") for name in await engine.raw("scan", endless)]
+    finally:
+        await engine.close()
+    # A job that waits to be delivered stays until it is.
+    return sorted(name for name in found if name not in PERMANENT and not name.startswith("job:"))
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from callrouter.settings import read_settings
 from callrouter.simulator.carrier import CallerScript, NumberConfig, SimulatedCall, SimulatedCarrier
 from callrouter.simulator.partners import Answer, SimulatedContactability, SimulatedDialler, SimulatedLmal
 from callrouter.simulator.partners.answers import Decide
-from tests.support.engine import fresh_keys
+from tests.support.engine import fresh_keys, keys_without_end
 from tests.support.served import Served
 from tests.support.virtual_time import EPOCH, VirtualClock, run_virtual
 from tests.support.waiting import wait_until
@@ -130,6 +130,7 @@ class World:
             # Every document of every test has only documented verbs, attributes and values, within the limits.
             assert [(d.body, d.problems) for d in self.carrier.documents if d.problems] == []
             assert [r.problems for r in self.carrier.rest_log if r.problems] == []
+            assert await keys_without_end(self.engine_socket, self.keys) == []
 
     @property
     def app(self) -> App:
