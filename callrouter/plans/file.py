@@ -25,6 +25,7 @@ def read_plan(
         return None, [*mistakes, Mistake(where, "file", "write keys and values, such as plan: my-plan")]
     filled, lacking = fill_in(document, environ)
     mistakes += [Mistake(where, _dotted(path), remedy) for path, remedy in lacking.items()]
+    plan: Plan | None = None
     try:
         plan = Plan.model_validate(filled)
     except ValidationError as error:
@@ -33,12 +34,25 @@ def read_plan(
             for path, remedy in remedies(error)
             if path not in lacking  # said already: the variable is missing
         ]
-        return None, mistakes
     said = {mistake.key for mistake in mistakes}
-    for name, entry in plan.buyers.items():
+    for name, entry in _entries(plan, filled).items():
         found = (_under(name, mistake, where) for mistake in catalogue_check(entry, where))
         mistakes += [mistake for mistake in found if mistake.key not in said]
     return (None, mistakes) if mistakes else (plan, [])
+
+
+def _entries(plan: Plan | None, filled: Mapping[str, object]) -> Mapping[str, BuyerEntry]:
+    """The buyers to hold against the catalogue; of a broken plan those that are whole by themselves."""
+    if plan is not None:
+        return plan.buyers
+    buyers = filled.get("buyers")
+    whole = {}
+    for name, raw in buyers.items() if isinstance(buyers, dict) else ():
+        try:
+            whole[str(name)] = BuyerEntry.model_validate(raw)
+        except ValidationError:
+            continue  # its own mistakes are listed already
+    return whole
 
 
 def _under(buyer: str, mistake: Mistake, where: str) -> Mistake:

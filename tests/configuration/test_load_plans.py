@@ -184,3 +184,16 @@ def test_remedies_never_show_a_value(tmp_path: Path) -> None:
     found = mistakes(tmp_path, ("a.yaml", text))
     assert found[0][:2] == ("a.yaml", "buyers.acme.url")
     assert "token-secret-1" not in str(found)
+
+
+def test_a_broken_plan_still_has_its_whole_buyers_held_against_the_catalogue(tmp_path: Path) -> None:
+    """One run lists what is wrong with the plan's own keys and with what a buyer's adapter asks for."""
+    from callrouter.buyers.loader import Catalogue
+
+    text = plan_text().replace("plan:", "auction: {deadline: 1}\nplan:", 1).replace("calls_ping", "calls_pang")
+    written(tmp_path, [("a.yaml", text)])
+    with pytest.raises(ConfigurationError) as refused:
+        load_plans(tmp_path, ENVIRON, Catalogue.load().check_entry)
+    keys = [mistake.key for mistake in refused.value.mistakes]
+    assert "auction.deadline" in keys
+    assert "buyers.acme.mode" in keys
