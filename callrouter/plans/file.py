@@ -41,11 +41,11 @@ def read_plan(
     return (None, mistakes) if mistakes else (plan, [])
 
 
-def _entries(plan: Plan | None, filled: Mapping[str, object]) -> Mapping[str, BuyerEntry]:
+def _entries(plan: Plan | None, filled: object) -> Mapping[str, BuyerEntry]:
     """The buyers to hold against the catalogue; of a broken plan those that are whole by themselves."""
     if plan is not None:
         return plan.buyers
-    buyers = filled.get("buyers")
+    buyers = filled.get("buyers") if isinstance(filled, dict) else None
     whole = {}
     for name, raw in buyers.items() if isinstance(buyers, dict) else ():
         try:
