@@ -26,9 +26,9 @@ def open_engine(socket: Path, clock: Clock | None = None, keys: Keys | None = No
     return Engine.at_socket(str(socket), clock or SystemClock(), keys or fresh_keys(), client_name="callrouter-test")
 
 
-async def keys_without_end(socket: Path, keys: Keys) -> list[str]:
+async def keys_without_end(socket: Path, clock: Clock, keys: Keys) -> list[str]:
     """Keys under this prefix that live for ever without being listed as permanent."""
-    engine = open_engine(socket, keys=keys)
+    engine = open_engine(socket, clock, keys)
 
     async def endless(client: redis.Redis) -> list[str]:
         names = [name async for name in client.scan_iter(match=f"{keys.prefix}:*", count=1_000)]

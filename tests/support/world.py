@@ -130,7 +130,7 @@ class World:
             # Every document of every test has only documented verbs, attributes and values, within the limits.
             assert [(d.body, d.problems) for d in self.carrier.documents if d.problems] == []
             assert [r.problems for r in self.carrier.rest_log if r.problems] == []
-            assert await keys_without_end(self.engine_socket, self.keys) == []
+            assert await keys_without_end(self.engine_socket, self.clock, self.keys) == []
 
     @property
     def app(self) -> App:
