@@ -145,7 +145,7 @@ def configure_logging(stream: TextIO, level: str = "INFO", secrets: Iterable[str
     access = logging.getLogger("uvicorn.access")
     access.propagate = False
     access.disabled = True
-    for chatty in ("aiohttp.access", "asyncio", "twilio", "alembic", "sqlalchemy"):
+    for chatty in ("aiohttp.access", "asyncio", "twilio", "alembic", "sqlalchemy", "aiosqlite"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
     return redaction

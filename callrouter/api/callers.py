@@ -25,6 +25,7 @@ log = logging.getLogger("callrouter.api")
 
 PATH = "/api/v1/callers/{phone}"
 DEFAULT_TTL_S = 7 * 86_400
+MAX_FIELDS_CHARS = 8_192
 MAX_TTL_S = 30 * 86_400
 
 
@@ -54,6 +55,13 @@ _FieldName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$"
 _FieldText = Annotated[str, StringConstraints(max_length=2000)]
 
 
+def _not_too_much(fields: dict[str, str | int | bool]) -> dict[str, str | int | bool]:
+    # Each value is looked for in what buyers are sent and answer, to be masked in the record.
+    if sum(len(name) + len(str(value)) for name, value in fields.items()) > MAX_FIELDS_CHARS:
+        raise ValueError(f"shorten them to {MAX_FIELDS_CHARS} characters in all")
+    return fields
+
+
 class CallerBody(BaseModel):
     """The body of ``PUT``; every key is optional, ``null`` is the same as leaving it out."""
 
@@ -68,7 +76,9 @@ class CallerBody(BaseModel):
     city: _Text | None = None
     ip: Annotated[_Text, AfterValidator(_ip)] | None = None
     consent: bool | None = None
-    fields: Annotated[dict[_FieldName, _FieldText | int | bool], Field(max_length=100)] = {}
+    fields: Annotated[
+        dict[_FieldName, _FieldText | int | bool], Field(max_length=100), AfterValidator(_not_too_much)
+    ] = {}
     ttl_s: int = Field(default=DEFAULT_TTL_S, ge=1, le=MAX_TTL_S)
 
 

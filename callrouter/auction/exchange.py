@@ -20,9 +20,10 @@ _SHORT = 4
 class Masker:
     """Masks everything in a text that this account or this caller must not leave there."""
 
-    def __init__(self, ask: Ask, account: Account) -> None:
+    def __init__(self, ask: Ask, account: Account, cuts: Iterable[int] = ()) -> None:
         private = {secret.get_secret_value() for secret in account.credentials.values()}
-        private |= set(_personal(ask.caller))
+        personal = {value.strip() for value in _personal(ask.caller)}
+        private |= personal | {value[:cut].strip() for value in personal for cut in cuts if _SHORT < cut < len(value)}
         patterns = {_pattern(form) for value in private if value for form in _written(value)}
         patterns |= set(_phone_patterns(ask.caller.phone))
         self._private = (
@@ -65,7 +66,9 @@ def _written(value: str) -> set[str]:
         quote(value),
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],
-        escape(value, {'"': "&quot;", "'": "&apos;"}),
+        json.dumps(value)[1:-1].replace("/", r"\/"),
+        json.dumps(value, ensure_ascii=False)[1:-1].replace("/", r"\/"),
+        *(escape(value, {'"': "&quot;", "'": quoted}) for quoted in ("&apos;", "&#39;", "&#039;", "&#x27;")),
     }
 
 

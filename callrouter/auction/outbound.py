@@ -39,11 +39,16 @@ class Outbound:
             await self._session.close()
             self._session = None
 
-    async def send(self, request: BuyerRequest, timeout_s: float, max_body: int) -> BuyerResponse | OutboundFailure:
-        """Send and read the whole reply within ``timeout_s``, redirects included. Raises if cancelled."""
+    async def send(
+        self, request: BuyerRequest, timeout_s: float, max_body: int, *, follow: bool = True
+    ) -> BuyerResponse | OutboundFailure:
+        """Send and read the whole reply within ``timeout_s``, redirects included. Raises if cancelled.
+
+        Without ``follow`` no redirect is: where requests are counted, the second would be one too many.
+        """
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._follow(request, max_body)
+                return await self._follow(request, max_body, follow)
         except TimeoutError:  # an OSError: it must be caught first
             return OutboundFailure(Reason.ERROR_TIMEOUT)
         except aiohttp.ClientResponseError as error:
@@ -51,14 +56,14 @@ class Outbound:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return OutboundFailure(Reason.ERROR_UNREACHABLE, type(error).__name__)
 
-    async def _follow(self, request: BuyerRequest, max_body: int) -> BuyerResponse | OutboundFailure:
+    async def _follow(self, request: BuyerRequest, max_body: int, follow: bool) -> BuyerResponse | OutboundFailure:
         url = _address(request)
         for last in (False, True):
             reply = await self._once(request, url, max_body)
             if not isinstance(reply, _Redirect):
                 return reply
             target = _on_same_host(url, reply.location)
-            may_follow = reply.status in _KEEP_METHOD or request.method == "GET"
+            may_follow = follow and (reply.status in _KEEP_METHOD or request.method == "GET")
             if last or not may_follow or target is None:
                 return OutboundFailure(Reason.ERROR_REDIRECT, status=reply.status)
             url = target

@@ -95,7 +95,8 @@ async def _verdict(
     if allowed_ms < known.sheet.min_response_ms:
         return Decline(reason=Reason.NOT_CALLED_NO_TIME)
     account = deps.catalogue.account(progress.buyer, entry)
-    masker = Masker(ask, account)
+    cuts = {rule.max_chars for rule in known.sheet.fields.values() if rule.max_chars}
+    masker = Masker(ask, account, cuts)
     request = known.adapter.build_request(ask, account, allowed_ms)
     if isinstance(request, Decline):
         return _masked(request, masker)
@@ -126,7 +127,8 @@ async def _asked(
     progress.exchange = Exchange(request=trace)
     progress.asked_at, progress.started = deps.clock.now(), deps.clock.monotonic()
     deps.observer.on_asked(progress.buyer)
-    reply = await deps.outbound.send(request, budget.remaining(), known.sheet.max_body)
+    sheet = known.sheet
+    reply = await deps.outbound.send(request, budget.remaining(), sheet.max_body, follow=not sheet.limits)
     received_at = deps.clock.now()
     if isinstance(reply, OutboundFailure):
         progress.exchange = Exchange(request=trace, status=reply.status)

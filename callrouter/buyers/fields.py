@@ -20,7 +20,8 @@ def fill(sheet: Sheet, ask: Ask, account: Account) -> dict[str, str] | Decline:
     """
     filled: dict[str, str] = {}
     for name, rule in sheet.fields.items():
-        value = account.params.get(name) or _known(rule, ask) or _text(ask.caller.fields.get(name))
+        extra = _text(ask.caller.fields.get(name)).strip()
+        value = account.params.get(name) or _known(rule, ask) or _formed(rule, extra)
         value = value[: rule.max_chars].strip()
         if value:
             filled[name] = value
@@ -53,12 +54,14 @@ def _known(rule: FieldRule, ask: Ask) -> str:
     if isinstance(raw, bool):
         word = "yes" if raw else "no"
         return rule.values.get(word, word)
-    text = str(raw).strip()
-    if rule.form == "ten_digits":
-        text = text[-10:]
-    elif rule.form == "last_four":
-        text = text[-4:]
+    text = _formed(rule, str(raw).strip())
     return rule.values.get(text, text)
+
+
+def _formed(rule: FieldRule, text: str) -> str:
+    if rule.form == "ten_digits":
+        return "".join(filter(str.isdigit, text))[-10:]
+    return text[-4:] if rule.form == "last_four" else text
 
 
 def _text(raw: str | int | bool | None) -> str:

@@ -56,6 +56,10 @@ class DiallerDelivery:
         delays_s = lawful_delay_s(now, job.payload, account)
         if delays_s is None:
             return Delivery(DeliveryOutcome.PERMANENT, "no lawful calling time")
+        if job.renewed:
+            taken_back = await self._send(build_cancel(job.payload, account), account, parse_cancel)
+            if taken_back.outcome not in COMPLETE:
+                return Delivery(taken_back.outcome, taken_back.detail)
         reply = await self._send(build_add(job.payload, account, delays_s), account, parse_add)
         if reply.outcome not in COMPLETE:
             return Delivery(reply.outcome, reply.detail)

@@ -66,7 +66,7 @@ def national(e164: str) -> str:
 def parse_add(status: int, body: str, sent: Mapping[str, Any]) -> Reply:
     """The reply to ``lead/add``; ``sent`` is the request's body, whose values are struck from the detail."""
     found = _object(body)
-    if status == 400:
+    if status == 400 and found is not None:
         return Reply(DeliveryOutcome.PERMANENT, _field_errors(found, body, sent))
     if status != 200 or found is None:
         return _unclear(status, body, sent)
@@ -88,7 +88,7 @@ def parse_add(status: int, body: str, sent: Mapping[str, Any]) -> Reply:
 def parse_cancel(status: int, body: str, sent: Mapping[str, Any]) -> Reply:
     """The reply to ``lead/cancel``."""
     found = _object(body)
-    if status == 400:
+    if status == 400 and found is not None:
         return Reply(DeliveryOutcome.PERMANENT, _field_errors(found, body, sent))
     if status != 200 or found is None:
         return _unclear(status, body, sent)

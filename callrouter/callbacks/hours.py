@@ -11,6 +11,9 @@ LAWFUL_FROM = time(8)
 LAWFUL_TO = time(21)
 """The hours in which a person may be called, in their own time (47 CFR 64.1200(c)(1))."""
 
+RINGS_WITHIN_S = 60
+"""What may pass between the moment that the dialler is told and the phone's ringing: hours end that much earlier."""
+
 _HORIZON_S = 14 * 86_400
 """Zones that do not agree within this never will."""
 
@@ -22,8 +25,9 @@ def candidate_zones(phone: str | None, zip_code: str | None, state: str | None) 
     """
     zones = zones_of_number(phone) if phone else frozenset()
     place = lookup(zip_code) if zip_code else None
-    if place and place.zone:
-        return zones | {place.zone}
+    if place:
+        # A military zip has no zone: its people can be anywhere, whatever their area code says.
+        return zones | {place.zone} if place.zone else frozenset()
     return zones | (zones_of_state(state) if state else frozenset())
 
 
@@ -32,11 +36,11 @@ def call_back_at(
 ) -> float | None:
     """The first lawful moment from ``now + delay_s`` on, epoch seconds.
 
-    Lawful is within the plan's hours and 08:00 to 21:00 (exclusive) in every candidate zone. ``None`` when no
-    zone is known, or when the zones have no such moment in common: then the person is not called.
+    Lawful is within the plan's hours and 08:00 to 21:00 in every candidate zone, with `RINGS_WITHIN_S` to spare.
+    ``None`` when no zone is known, or when the zones have no such moment in common: then the person is not called.
     """
     opens = max(time.fromisoformat(hours.from_), LAWFUL_FROM)
-    closes = min(time.fromisoformat(hours.to), LAWFUL_TO)
+    closes = _earlier(min(time.fromisoformat(hours.to), LAWFUL_TO), RINGS_WITHIN_S)
     zones = [_zone(name) for name in sorted(candidate_zones(phone, zip_code, state))]
     if not zones or opens >= closes:
         return None
@@ -47,6 +51,11 @@ def call_back_at(
             return moment
         moment = later
     return None
+
+
+def _earlier(end: time, seconds: int) -> time:
+    left = max(0, end.hour * 3600 + end.minute * 60 - seconds)
+    return time(left // 3600, left // 60 % 60, left % 60)
 
 
 def _open_from(moment: float, zone: ZoneInfo, opens: time, closes: time) -> float:

@@ -67,6 +67,8 @@ class Job:
     last_error: str
     stands_until: float | None
     """Of a delivered callback: when the person is called."""
+    renewed: bool = False
+    """It may be at the dialler by what was known before: that is taken back first."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ class Outbox:
             return "none"
         payload = {"plan": job.payload.get("plan"), "phone": job.payload.get("phone"), "why": "operator"}
         args = (job_id, f"cancel-{job_id}", json.dumps(payload), _ms(deadline_s))
-        return cast(str, await self._run("job_cancel", *args))
+        return cast(str, await self._run("job_cancel", *args, standing=self._standing(job.payload)))
 
     async def get(self, job_id: str) -> Job | None:
         """One job."""
@@ -232,4 +234,5 @@ def _job(fields: Mapping[str, str]) -> Job:
         done_at=int(fields["done_ms"]) / 1000 if "done_ms" in fields else None,
         last_error=fields["last_error"],
         stands_until=int(fields["stands_until_ms"]) / 1000 if "stands_until_ms" in fields else None,
+        renewed="renewed" in fields,
     )

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from callrouter.calls import transitions
+from callrouter.calls.arrivals import PlanFor, caller_phone
 from callrouter.calls.auctioneer import Auctioneer
 from callrouter.calls.hearts import Hearts
 from callrouter.calls.progress import Applied, Progress, UnknownCall
@@ -36,7 +37,6 @@ from callrouter.dialplan import Plan
 from callrouter.domain.call import Call, CallKind, CallState
 from callrouter.domain.caller import Caller
 from callrouter.domain.clock import Clock
-from callrouter.domain.phone import caller_number
 from callrouter.errors import CarrierUnavailable, EngineUnavailable
 
 ANSWER_WITHIN_S = 8.0
@@ -69,7 +69,7 @@ class CallFlow:
         hearts: Hearts,
         carrier: Carrier,
         clock: Clock,
-        plan_for: Callable[[str], tuple[Plan, CallKind] | None],
+        plan_for: PlanFor,
         known_caller: Callable[[str], Awaitable[Caller | None]],
     ) -> None:
         self._progress = progress
@@ -146,7 +146,7 @@ class CallFlow:
     async def _arrived(self, event: CallArrived, received_at: float) -> Answer:
         found = self._plan_for(event.to)
         if found is None:
-            await self._progress.refuse(event.sid, event.to, Caller(phone=caller_number(event.from_raw)))
+            await self._progress.refuse(event.sid, event.to, Caller(phone=caller_phone(event.from_raw, self._plan_for)))
             return Answer(Apologise(Farewell.REFUSED), None)
         plan, kind = found
         caller = await self._caller(event.from_raw)
@@ -160,7 +160,7 @@ class CallFlow:
         return await self._attend(applied, received_at)
 
     async def _caller(self, from_raw: str) -> Caller:
-        phone = caller_number(from_raw)
+        phone = caller_phone(from_raw, self._plan_for)
         known = await self._known_caller(phone) if phone else None
         return known or Caller(phone=phone)
 
@@ -288,7 +288,7 @@ class CallFlow:
         try:
             if call is None:
                 kind = found[1] if found else CallKind.INBOUND
-                caller = Caller(phone=caller_number(arrival.from_raw), zip=None)
+                caller = Caller(phone=caller_phone(arrival.from_raw, self._plan_for))
                 first = transitions.arrive(event.sid, arrival.to, kind, caller, arrival.carrier_zip, at).call
                 step = transitions.fail(first, at, "the engine is out")
                 return Answer(

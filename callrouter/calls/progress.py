@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from callrouter.calls import transitions
 from callrouter.calls.record import record
@@ -74,7 +74,7 @@ class Progress:
         self, sid: str, event_id: str, plan: Plan, received_at: float, first: Callable[[Setting], Step]
     ) -> Applied:
         """Apply the first step of a new call; a repeat is answered from where the call stands."""
-        step = first(self.setting(plan, received_at))
+        step = await self._owed(first(self.setting(plan, received_at)))
         done = await self.store.commit(await self._commit(step, event_id), 0)
         if done.kind != "ok":
             return await self.standing(sid, received_at)
@@ -112,6 +112,7 @@ class Progress:
             step = decide(call, self.setting(plan, received_at))
             if step.call is call:
                 return Applied(call, step.command, plan, changed=False)
+            step = await self._owed(step)
             done = await self.store.commit(await self._commit(step, event_id), version)
             if done.kind == "ok":
                 return self._applied(call, step, plan, done.callback_id)
@@ -160,6 +161,18 @@ class Progress:
         if plan is None:
             raise RuntimeError(f"plan {call.plan} of a live call is not loaded")
         return plan
+
+    async def _owed(self, step: Step) -> Step:
+        """Whoever was connected on another call since this one began is owed nothing by it."""
+        call = step.call
+        if step.callback is None or call.caller.phone is None:
+            return step
+        if await self.store.bridged_at(call.plan, call.caller.phone) < call.started_at:
+            return step
+        why = "none: the person was connected on another call"
+        unowed = call.replaced(callback=why, callback_at=None)
+        words = Apologise(transitions.farewell(unowed)) if isinstance(step.command, Apologise) else step.command
+        return replace(step, call=unowed, callback=None, command=words)
 
     async def _commit(self, step: Step, event_id: str) -> Commit:
         call = step.call

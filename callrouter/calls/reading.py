@@ -19,9 +19,10 @@ class Calls:
         self._plans = plans
 
     async def live(self) -> list[dict[str, Any]]:
-        """Every call that has not ended, oldest first."""
+        """Every call that has not ended, newest first."""
         found = [await self._from_engine(sid) for sid in await self._store.live_sids()]
-        return sorted((r for r in found if r is not None and r["state"] != "ended"), key=lambda r: str(r["started_at"]))
+        live = [record for record in found if record is not None and record["state"] != "ended"]
+        return sorted(live, key=lambda record: str(record["started_at"]), reverse=True)
 
     async def get(self, sid: str) -> dict[str, Any] | None:
         """The whole decision of one call."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from callrouter.calls.closing import CALLBACK_ID
 from callrouter.calls.setting import CallbackWanted
-from callrouter.domain.call import Call
+from callrouter.domain.call import Call, CallState
 from callrouter.domain.offer import BuyerResult
 from callrouter.engine.client import Engine
 from callrouter.engine.keys import CALL_TTL_S, REPLIES_TTL_S, STANDING_TTL_S
@@ -93,6 +93,10 @@ class CallStore:
         found = await self._engine.hash(self._engine.keys.replies(sid))
         return {field: BuyerResult.model_validate_json(text) for field, text in found.items()}
 
+    async def bridged_at(self, plan: str, phone: str) -> float:
+        """When this person was last connected, epoch seconds; 0 for never or long ago."""
+        return int(await self._engine.get(self._engine.keys.bridged(plan, phone)) or 0) / 1000
+
     async def live_sids(self, limit: int = 1_000) -> list[str]:
         """Calls that have not ended."""
         return await self._engine.sorted_range(self._engine.keys.live, "-inf", "+inf", limit)
@@ -106,7 +110,8 @@ class CallStore:
         keys, call, callback = self._engine.keys, commit.call, commit.callback
         phone = call.caller.phone
         withdraws = commit.withdraws_callback and phone is not None
-        cancel_id = f"cancel-{call.sid}-{len(call.attempts)}" if withdraws else ""
+        stage = "end" if call.state is CallState.ENDED else "talk"
+        cancel_id = f"cancel-{call.sid}-{len(call.attempts)}-{stage}" if withdraws else ""
         cancel = json.dumps({"plan": call.plan, "phone": phone, "sid": call.sid}) if withdraws else ""
         end_ms = int(((call.ended_at or call.started_at) + CANCEL_DEADLINE_S) * 1000)
         return [
@@ -117,6 +122,7 @@ class CallStore:
             keys.outbox_dead,
             keys.outbox_recent,
             keys.standing(call.plan, phone or "-"),
+            keys.bridged(call.plan, phone or "-"),
         ], [
             self._engine.time_arg(),
             "force" if version is None else version,

@@ -6,18 +6,16 @@ has been quiet for long is looked up, and its list of recent calls is held again
 
 import asyncio
 import logging
-from collections.abc import Callable
 
 from callrouter.calls import transitions
+from callrouter.calls.arrivals import PlanFor, caller_phone
 from callrouter.calls.auctioneer import Auctioneer
 from callrouter.calls.progress import LOOK_BRIDGED_S, LOOK_S, Progress, UnknownCall
 from callrouter.calls.spool import Spool
 from callrouter.carrier.seam import Carrier, Leg
-from callrouter.dialplan import Plan
-from callrouter.domain.call import CallKind, CallState
+from callrouter.domain.call import CallState
 from callrouter.domain.caller import Caller
 from callrouter.domain.clock import Clock
-from callrouter.domain.phone import caller_number
 from callrouter.engine.client import Engine
 from callrouter.errors import CarrierUnavailable, EngineUnavailable
 
@@ -42,7 +40,7 @@ class Sweeper:
         carrier: Carrier,
         spool: Spool,
         clock: Clock,
-        plan_for: Callable[[str], tuple[Plan, CallKind] | None],
+        plan_for: PlanFor,
     ) -> None:
         self._engine = engine
         self._progress = progress
@@ -116,7 +114,7 @@ class Sweeper:
         except UnknownCall:
             plan, kind = found
         taken = any(child.duration_s > 0 for child in await self._carrier.legs_of(leg.sid))
-        caller = Caller(phone=caller_number(leg.from_raw))
+        caller = Caller(phone=caller_phone(leg.from_raw, self._plan_for))
         started_at = leg.started_at if leg.started_at is not None else self._clock.now()
         applied = await self._progress.create(
             leg.sid,

@@ -181,7 +181,7 @@ def standing(call: Call, at: Setting) -> Command:
     if call.state in (CallState.DIALLING, CallState.BRIDGED) and call.attempt:
         return bridge_command(call, call.attempt, at) or Hold(call.auction.no if call.auction else 0, 1, short=True)
     if call.outcome in (Outcome.UNSOLD, Outcome.FAILED):
-        return Apologise(_farewell(call))
+        return Apologise(farewell(call))
     return HangUp()
 
 
@@ -238,7 +238,7 @@ def caller_id(call: Call, at: Setting) -> str:
 
 def _unsold(call: Call, at: Setting, expired: tuple[str, ...]) -> Step:
     step = close(call, Outcome.UNSOLD, at)
-    return Step(step.call, Apologise(_farewell(step.call)), callback=step.callback, expired=expired)
+    return Step(step.call, Apologise(farewell(step.call)), callback=step.callback, expired=expired)
 
 
 def fail(call: Call, at: Setting, why: str) -> Step:
@@ -246,10 +246,11 @@ def fail(call: Call, at: Setting, why: str) -> Step:
     if call.state is CallState.ENDED:
         return Step(call, standing(call, at))
     step = close(call.noted(at.now, "failed", why), Outcome.FAILED, at)
-    return Step(step.call, Apologise(_farewell(step.call)), callback=step.callback)
+    return Step(step.call, Apologise(farewell(step.call)), callback=step.callback)
 
 
-def _farewell(call: Call) -> Farewell:
+def farewell(call: Call) -> Farewell:
+    """Which words an ended call is let go with: they promise a callback only when one is owed."""
     owed = call.callback is not None and not call.callback.startswith("none")
     if call.outcome is Outcome.FAILED:
         return Farewell.FAILED_CALLBACK if owed else Farewell.FAILED

@@ -4,7 +4,7 @@ import re
 from decimal import Decimal, InvalidOperation
 
 ABSURD = Decimal(10_000)
-_PLAIN = re.compile(r"^\$?\s*(\d{1,3}(,\d{3})+|\d+)?(\.\d+)?$")
+_PLAIN = re.compile(r"^\$?\s*(\d{1,3}(,\d{3})+|\d+)?(\.\d+)?$", re.ASCII)
 
 
 class NotMoney(ValueError):

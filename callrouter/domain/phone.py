@@ -22,6 +22,9 @@ _ORDINARY = frozenset(
     }
 )
 _HOME_REGIONS = frozenset({"US", "CA"})
+_OUR_REGIONS = _HOME_REGIONS | {"PR", "VI", "GU", "AS", "MP"}
+"""The regions whose people we call back: the United States with its territories, and Canada."""
+_COSTLY = frozenset({"900"})
 
 
 class BadTarget(ValueError):
@@ -44,7 +47,12 @@ def caller_number(raw: str | None) -> str | None:
     if match is None:
         return None
     number = f"+1{''.join(match.groups())}"
-    return number if phonenumbers.is_valid_number(phonenumbers.parse(number)) else None
+    area, exchange, _ = match.groups()
+    if area in _COSTLY or exchange == "976" or area.endswith("11") or exchange.endswith("11"):
+        return None
+    parsed = phonenumbers.parse(number)
+    usable = phonenumbers.is_valid_number(parsed) and phonenumbers.number_type(parsed) in _ORDINARY
+    return number if usable and phonenumbers.region_code_for_number(parsed) in _OUR_REGIONS else None
 
 
 def npa(number: str) -> str:

@@ -102,6 +102,10 @@ class Keys:
         """Id of the callback that stands for this person in this plan."""
         return self._key("standing", plan, phone)
 
+    def bridged(self, plan: str, phone: str) -> str:
+        """When this person was last connected in this plan (epoch ms)."""
+        return self._key("bridged", plan, phone)
+
     @property
     def ledger(self) -> str:
         """Stream of finished calls on their way to the ledger; each entry has ``sid`` and ``record``."""

@@ -66,7 +66,7 @@ def test_a_cancel_names_type_and_number() -> None:
         (200, "[]", D.TRANSIENT),
         (200, "[" * 100_000, D.TRANSIENT),
         (400, '{"email":{"0":"Email cannot be blank."}}', D.PERMANENT),
-        (400, "no", D.PERMANENT),
+        (400, "no", D.TRANSIENT),
         (401, "", D.TRANSIENT),
         (302, "", D.TRANSIENT),
         (429, "", D.TRANSIENT),

@@ -36,7 +36,8 @@ def test_in_the_evening_it_waits_for_the_next_morning() -> None:
 def test_nine_in_the_evening_is_too_late_and_eight_in_the_morning_is_not() -> None:
     nine = at("2026-11-20T21:00", "America/Chicago")
     eight = at("2026-11-21T08:00", "America/Chicago")
-    assert call_back_at(nine - 1, 0, ALL_DAY, AUSTIN, "78701", "TX") == nine - 1
+    assert call_back_at(nine - 61, 0, ALL_DAY, AUSTIN, "78701", "TX") == nine - 61
+    assert call_back_at(nine - 60, 0, ALL_DAY, AUSTIN, "78701", "TX") == eight, "the phone would ring after nine"
     assert call_back_at(nine, 0, ALL_DAY, AUSTIN, "78701", "TX") == eight
     assert call_back_at(eight, 0, ALL_DAY, AUSTIN, "78701", "TX") == eight
 

@@ -3,6 +3,7 @@
 A webhook is never answered with a 5xx or a 429: Twilio would count that as our failure and drop the caller.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from callrouter.logs import call_id
 from callrouter.metrics import Metrics
 
 BODY_LIMIT = 65_536
+BODY_TIMEOUT_S = 5.0
 _HANG_UP = '<?xml version="1.0" encoding="UTF-8"?><Response><Hangup/></Response>'
 _CACHE = "public, max-age=31536000, immutable"
 
@@ -134,12 +136,13 @@ class Webhooks:
         """The form parameters, or ``None`` for a request that Twilio did not sign."""
         body = b""
         try:
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > BODY_LIMIT:
-                    return None
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > BODY_LIMIT:
+                        return None
             pairs = parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=False)
-        except (ClientDisconnect, UnicodeDecodeError, ValueError):
+        except (TimeoutError, ClientDisconnect, UnicodeDecodeError, ValueError):
             return None
         path: str = request.scope.get("raw_path", b"").decode("latin-1") or request.url.path
         query: str = request.scope["query_string"].decode("latin-1")

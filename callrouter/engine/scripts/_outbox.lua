@@ -86,10 +86,10 @@ end
 
 -- Takes back one callback, at the dialler too if it may be there: 'none', 'cancelled' or 'cancel_sent'.
 local function callback_drop(keys, now_ms, id, cancel_id, cancel_payload, cancel_deadline_ms)
-  local f = outbox_read(keys, id, 'kind', 'state', 'attempts', 'lease_ms', 'cancel_id')
+  local f = outbox_read(keys, id, 'kind', 'state', 'attempts', 'lease_ms', 'cancel_id', 'behind')
   if f[1] ~= 'callback' or f[2] == 'cancelled' or f[5] then return 'none' end
   local was = outbox_cancel(keys, now_ms, id)
-  if was == 'cancelled' and tonumber(f[3]) == 0 then return 'cancelled' end
+  if was == 'cancelled' and tonumber(f[3]) == 0 and not f[6] then return 'cancelled' end
   -- An attempt that we saw fail may still have been saved there.
   redis.call('HSET', keys.job_prefix .. id, 'withdrawn', '1', 'cancel_id', cancel_id)
   local due_ms = was == 'leased' and tonumber(f[4]) or now_ms
@@ -97,21 +97,42 @@ local function callback_drop(keys, now_ms, id, cancel_id, cancel_payload, cancel
   return 'cancel_sent'
 end
 
+-- The callback that stands is promised again: for longer, and by what the person has told since.
+local function callback_renew(keys, now_ms, id, deadline_ms, payload)
+  local job = keys.job_prefix .. id
+  local f = outbox_read(keys, id, 'state', 'lease_ms', 'deadline_ms', 'payload')
+  redis.call('HSET', job, 'deadline_ms', outbox_ms(math.max(tonumber(f[3]), tonumber(deadline_ms))))
+  local old, new = cjson.decode(f[4]), cjson.decode(payload)
+  if new.zip == cjson.null or new.zip == old.zip then return end
+  redis.call('HSET', job, 'payload', payload, 'renewed', '1')
+  if f[1] == 'pending' and tonumber(f[2]) > now_ms then
+    redis.call('HINCRBY', job, 'fence', 1)
+  else
+    outbox_open(keys, id, now_ms)
+  end
+end
+
 -- The standing key names the job that was last promised or taken back for one person and plan.
 
 -- One standing callback a person and plan: the id of the one that stands, else of the one enqueued now.
 local function callback_stand(keys, now_ms, standing_key, id, due_ms, deadline_ms, payload, standing_ttl_ms)
-  local last = redis.call('GET', standing_key)
+  local last, behind = redis.call('GET', standing_key), false
   if last then
-    if callback_stands(keys, now_ms, last) then return last end
+    if callback_stands(keys, now_ms, last) then
+      callback_renew(keys, now_ms, last, deadline_ms, payload)
+      return last
+    end
     local f = outbox_read(keys, last, 'kind', 'lease_ms')
     -- A 'cancel' on its way would take back what is promised now: stop it, or go behind it.
-    if f[1] == 'cancel' and outbox_cancel(keys, now_ms, last) == 'leased' then
-      due_ms = math.max(tonumber(due_ms), tonumber(f[2]))
+    if f[1] == 'cancel' then
+      behind = true
+      if outbox_cancel(keys, now_ms, last) == 'leased' then due_ms = math.max(tonumber(due_ms), tonumber(f[2])) end
     end
   end
   if outbox_enqueue(keys, now_ms, id, 'callback', due_ms, deadline_ms, payload) == 1 then
     redis.call('SET', standing_key, id, 'PX', outbox_ms(standing_ttl_ms))
+    -- What that 'cancel' was to take back may be at the dialler still: taking this one back must tell it.
+    if behind then redis.call('HSET', keys.job_prefix .. id, 'behind', '1') end
   end
   return id
 end

@@ -24,6 +24,8 @@ if ARGV[10] ~= '' then
 end
 if ARGV[14] ~= '' then
   callback_withdraw(outbox, now, KEYS[7], ARGV[14], ARGV[15], ARGV[16])
+  -- Only a bridge that is over is a lasting fact: a buyer may hang up early on one that has just begun.
+  if ARGV[7] ~= '' then redis.call('SET', KEYS[8], string.format('%.0f', now), 'PX', ARGV[13]) end
 end
 
 -- The id of the callback is known only here: an earlier one may stand for this person already.

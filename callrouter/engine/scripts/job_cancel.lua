@@ -5,7 +5,11 @@ local now = time_ms(ARGV[1])
 local keys = {due = KEYS[1], dead = KEYS[2], recent = KEYS[3], job_prefix = ARGV[2]}
 local f = outbox_read(keys, ARGV[3], 'kind', 'state')
 if f[1] == 'callback' then
-  return callback_drop(keys, now, ARGV[3], ARGV[4], ARGV[5], now + tonumber(ARGV[6]))
+  local did = callback_drop(keys, now, ARGV[3], ARGV[4], ARGV[5], now + tonumber(ARGV[6]))
+  if did == 'cancel_sent' and redis.call('GET', KEYS[4]) == ARGV[3] then
+    redis.call('SET', KEYS[4], ARGV[4], 'KEEPTTL')
+  end
+  return did
 end
 if f[2] ~= 'pending' and f[2] ~= 'dead' then return 'none' end
 return outbox_cancel(keys, now, ARGV[3])
