@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import subprocess
 from collections.abc import Callable, Container, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from random import Random
@@ -28,6 +29,7 @@ from callrouter.calls.setting import Step
 from callrouter.calls.spool import Spool
 from callrouter.calls.store import CallStore
 from callrouter.calls.sweeper import Sweeper
+from callrouter.calls.told import tell
 from callrouter.carrier.twilio.rest import TwilioCarrier
 from callrouter.carrier.twilio.urls import Urls
 from callrouter.carrier.twilio.webhooks import Secrets, Webhooks
@@ -87,16 +89,21 @@ class Instance:
         """Told of each change of the dialplans; the server lets the log's filter know their secrets."""
         self._tasks: list[asyncio.Task[None]] = []
         self._stack = AsyncExitStack()
+        """What closes what `start` has opened so far, in reverse."""
+        self._started = False
         self.draining = False
         self._take_up(self.plan_book.current)
 
     async def start(self) -> None:
         """Open the engine, the ledger and the sessions, and begin the background work."""
         clock, settings = self._clock, self.settings
+        closes = self._stack.push_async_callback
         zips.warm()
         self.engine = await self._open_engine()
         self.engine.on_error = self.metrics.engine_failed
+        closes(self.engine.close)
         await self._open_ledger()
+        closes(self.ledger.close)
         urls = Urls(settings.public_url)
         auth_token = settings.twilio_auth_token.get_secret_value()
         session = await self._stack.enter_async_context(
@@ -111,20 +118,25 @@ class Instance:
         )
         self.store = CallStore(self.engine)
         spool = Spool(settings.data_dir / "spool")
-        progress = Progress(self.store, spool, clock, self.name, carrier.capabilities, self.plans.get, self._measured())
-        self.limits = Limits(self.engine)
-        self._outbound = Outbound()
+        progress = Progress(
+            self.store, spool, clock, self.name, carrier.capabilities, self.plans.get, self._measured(), self._plan_at
+        )
+        self.hearts = Hearts(self.engine, clock, self.name)
+        closes(self.hearts.stop)
+        closes(self.drainer.stop)
+        limits, outbound = Limits(self.engine), Outbound()
+        closes(limits.drain)
+        closes(outbound.close)
         deps = Deps(
             clock=clock,
-            outbound=self._outbound,
-            limits=self.limits,
+            outbound=outbound,
+            limits=limits,
             catalogue=self.catalogue,
             own_numbers=_OwnNumbers(self.plan_book),
             observer=BuyerMeasures(self.metrics),
             policy=HighestPayout(),
         )
         self.auctioneer = Auctioneer(deps, progress, carrier, self.metrics)
-        self.hearts = Hearts(self.engine, clock, self.name)
         self.flow = CallFlow(
             progress=progress,
             auctioneer=self.auctioneer,
@@ -153,34 +165,27 @@ class Instance:
         self.outbox = Outbox(self.engine, clock)
         delivery = DiallerDelivery(session, self._plan_callback, clock)
         self.worker = OutboxWorker(self.outbox, delivery.handlers, clock, self._rng, self._delivered)
+        closes(self.worker.stop)
         self.calls = Calls(self.store, self.ledger, self.plans)
         await self._begin()
+        self._started = True
 
     async def drain(self) -> None:
         """No new auctions here; wait for the live ones. What is left is taken over by others."""
         self.draining = True
         self.auctioneer.draining = True
+        self.flow.draining()
         left = await self.auctioneer.drain(DRAIN_S)
         log.info("drained", extra={"auctions_left": left})
 
     async def stop(self) -> None:
-        """End the background work and close everything."""
-        if not self.draining:
+        """End the background work and close everything that was opened; also after a start that failed half-way."""
+        if self._started and not self.draining:
             await self.drain()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.worker.stop()
-        await self._outbound.close()
-        await self.limits.drain()
-        await self.drainer.stop()
-        await self.hearts.stop()
         await self._stack.aclose()
-        await self.ledger.close()
-        await self.engine.close()
-        if self._own_engine and not self.settings.redis_url:
-            with self._clock.busy():
-                await asyncio.to_thread(embedded.stop_if_last, self.settings.data_dir)
 
     def plan_for(self, number: str) -> tuple[Plan, CallKind] | None:
         """The plan of one of our numbers, and how a call to it came in."""
@@ -208,7 +213,13 @@ class Instance:
             return Engine.at_url(self.settings.redis_url, self._clock, self._keys, name)
         with self._clock.busy():
             path = await asyncio.to_thread(embedded.ensure_running, self.settings.data_dir)
+        if self._own_engine:
+            self._stack.push_async_callback(self._leave_engine)
         return Engine.at_socket(str(path), self._clock, self._keys, name)
+
+    async def _leave_engine(self) -> None:
+        with self._clock.busy():
+            await asyncio.to_thread(embedded.stop_if_last, self.settings.data_dir)
 
     async def _open_ledger(self) -> None:
         url = ledger_url(self.settings.database_url, self.settings.data_dir)
@@ -242,6 +253,8 @@ class Instance:
                 self.metrics.calls_live.set(await self.engine.sorted_count(self.engine.keys.live))
             except EngineUnavailable:
                 log.debug("gauges not refreshed")
+            except Exception:
+                log.exception("gauges failed")
             self.metrics.dialplans_broken.set(len({mistake.where for mistake in self.plan_book.problems}))
             await asyncio.sleep(GAUGES_EVERY_S)
 
@@ -256,13 +269,17 @@ class Instance:
                 try:
                     with self._clock.busy():
                         await asyncio.to_thread(embedded.ensure_running, self.settings.data_dir)
-                except (EngineUnavailable, OSError) as error:
+                except (EngineUnavailable, OSError, subprocess.SubprocessError) as error:
                     log.error("the embedded engine did not start", extra={"why": str(error)})
 
     def _take_up(self, plans: Plans) -> None:
         self.plans.update(plans.by_name)
         self.on_plans(plans)
         self.metrics.preload_plans(plans.by_name.values())
+
+    def _plan_at(self, number: str) -> Plan | None:
+        found = self.plan_for(number)
+        return found[0] if found else None
 
     def _measured(self) -> "MeasureAndWake":
         return MeasureAndWake(self)
@@ -293,6 +310,7 @@ class MeasureAndWake:
 
     def __call__(self, before: Call | None, after: Call, step: Step) -> None:
         self._measure(before, after, step)
+        tell(before, after)
         if after.state is CallState.ENDED:
             self._instance.drainer.notify()
         if step.callback is not None or step.withdraws_callback:

@@ -15,7 +15,7 @@ from callrouter.domain.reasons import RESULT_LABELS, Family
 
 ENDPOINTS = ("voice", "zip", "hold", "dial", "leg", "status", "fallback")
 WEBHOOK_RESULTS = ("answered", "refused", "forbidden", "bad_request", "failed")
-AUCTION_OUTCOMES = ("sold", "no_offer", "nobody_called", "caller_gone", "failed")
+AUCTION_OUTCOMES = ("sold", "no_offer", "nobody_called", "caller_gone", "handed_over", "failed")
 OVERHEAD_STAGES = ("prepare", "decide", "respond")
 HOLD_OUTCOMES = ("dialled", *(outcome.value for outcome in Outcome if outcome is not Outcome.REFUSED))
 CALLBACK_RESULTS = (

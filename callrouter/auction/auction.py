@@ -149,10 +149,10 @@ class _Floor:
             self._deps.observer.on_result(ended(self._deps, progress, Decline(reason=reason)))
 
     async def _cancel_asking(self) -> None:
-        for task in self._asking:
+        asking, self._asking = self._asking, {}  # before the wait, in which we may be cancelled: each is counted once
+        for task in asking:
             task.cancel()
-        await asyncio.gather(*self._asking, return_exceptions=True)
-        self._asking.clear()
+        await asyncio.gather(*asking, return_exceptions=True)
 
     def _collect(self, done: Collection[asyncio.Task[BuyerResult]]) -> None:
         for task in done:

@@ -123,7 +123,7 @@ class Auctioneer:
         try:
             outcome = await self._hold(call, run, plan)
         except asyncio.CancelledError:
-            outcome = "caller_gone"
+            outcome = "handed_over" if self.draining else "caller_gone"
             raise
         except Exception:
             log.exception("auction failed", extra={"call_id": call.sid})
@@ -157,8 +157,9 @@ class Auctioneer:
         if applied is not None:
             await self._deliver(applied)
         self._metrics.auction_overhead.labels("respond").observe(clock.monotonic() - decided)
-        if closed.offers:
+        if closed.offers and applied is not None:
             self._metrics.buyer_wins.labels(closed.offers[0].buyer).inc()
+        if closed.offers:
             return "sold"
         asked = any(result.asked_at is not None for result in closed.results)
         return "no_offer" if asked else "nobody_called"
@@ -181,6 +182,8 @@ class Auctioneer:
         except EngineUnavailable:
             known = self._progress.remembered(call.sid) or call
             plan = self._progress.plan(known)
+            if plan is None:
+                raise
             step = decide(known, self._progress.setting(plan, self._deps.clock.now()))
             if step.call is known:
                 return None

@@ -3,7 +3,7 @@
 from callrouter.callbacks.hours import call_back_at
 from callrouter.calls.setting import CallbackWanted, Setting, Step
 from callrouter.calls.states import moved
-from callrouter.carrier.seam import HangUp
+from callrouter.carrier.seam import Apologise, Farewell, HangUp
 from callrouter.domain.call import AttemptResult, Call, CallState, Outcome
 
 CALLBACK_ID = "@callback@"
@@ -35,6 +35,13 @@ def close(call: Call, outcome: Outcome, at: Setting) -> Step:
     return Step(call, HangUp(), callback=callback, withdraws_callback=outcome is Outcome.BRIDGED)
 
 
+def orphaned(call: Call, now: float) -> Step:
+    """End a call whose plan is gone, and whose number no plan has: nothing says what it is owed, or by whom."""
+    why = "none: no plan has this number any more"
+    call = moved(call, CallState.ENDED, outcome=Outcome.FAILED, ended_at=now, offers=(), callback=why)
+    return Step(call.noted(now, "ended", "its plan is gone"), Apologise(Farewell.FAILED))
+
+
 def _callback(call: Call, outcome: Outcome, at: Setting) -> tuple[CallbackWanted | None, str | None]:
     """The callback owed, or the reason why there is none."""
     if outcome not in _OWING:
@@ -48,7 +55,7 @@ def _callback(call: Call, outcome: Outcome, at: Setting) -> tuple[CallbackWanted
     if due_at is None:
         return None, "none: no lawful calling time is known for this number and zip"
     payload = {
-        "plan": call.plan,
+        "plan": at.plan.plan,
         "phone": caller.phone,
         "zip": caller.zip,
         "state": caller.state,

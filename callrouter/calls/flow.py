@@ -7,12 +7,13 @@ callback when we are at fault.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from callrouter.calls import transitions
+from callrouter.calls.answer import Answer
 from callrouter.calls.arrivals import PlanFor, caller_phone
 from callrouter.calls.auctioneer import Auctioneer
 from callrouter.calls.hearts import Hearts
+from callrouter.calls.outage import Outage
 from callrouter.calls.progress import Applied, Progress, UnknownCall
 from callrouter.carrier.seam import (
     AnswerFailed,
@@ -21,7 +22,6 @@ from callrouter.carrier.seam import (
     CallerEvent,
     CallerStatus,
     Carrier,
-    Command,
     DialEnded,
     DialStatus,
     Farewell,
@@ -34,28 +34,22 @@ from callrouter.carrier.seam import (
     ZipEntered,
 )
 from callrouter.dialplan import Plan
-from callrouter.domain.call import Call, CallKind, CallState
+from callrouter.domain.call import Call, CallState
 from callrouter.domain.caller import Caller
 from callrouter.domain.clock import Clock
 from callrouter.errors import CarrierUnavailable, EngineUnavailable
 
-ANSWER_WITHIN_S = 8.0
+ANSWER_WITHIN_S = 2.8
 """The budget of a webhook that stays open; the carrier gives up after 15 s, by our own overrides earlier."""
 SILENT_WAIT_S = 1.2
 """How long a webhook of an answered call stays open at most: meanwhile the caller hears nothing, after what may have
 been a second in which the carrier made sure that they had spoken."""
+LOOK_UP_WITHIN_S = 1.5
+"""How long a webhook waits for the carrier's own word: less than `ANSWER_WITHIN_S`, or the call would be failed."""
 DIAL_SETTLES_S = 3.0
 """How long after a dial started a poll may still be one that the carrier sent before it."""
 
 log = logging.getLogger("callrouter.calls")
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the carrier is told, and the plan whose words it uses."""
-
-    command: Command
-    plan: Plan | None
 
 
 class CallFlow:
@@ -79,6 +73,7 @@ class CallFlow:
         self._clock = clock
         self._plan_for = plan_for
         self._known_caller = known_caller
+        self._outage = Outage(progress, plan_for, auctioneer.running)
         auctioneer.on_gone = self._found_gone
 
     async def answer(self, event: CallerEvent, arrival: CallArrived, received_at: float) -> Answer:
@@ -87,10 +82,14 @@ class CallFlow:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 return await self._answer(event, arrival, received_at)
         except EngineUnavailable:
-            return self._without_engine(event, arrival, received_at)
+            return self._outage.answer(event, arrival, received_at)
         except Exception:
             log.exception("webhook failed", extra={"call_id": event.sid, "event": type(event).__name__})
             return await self._failed(arrival, received_at)
+
+    def draining(self) -> None:
+        """Auctions that begin from now on are nobody's: any other instance takes them at the next poll."""
+        self._progress.owner = ""
 
     async def report(self, event: Report, received_at: float) -> None:
         """A status report. Raises `EngineUnavailable` only when it could not be kept on disk either."""
@@ -101,14 +100,10 @@ class CallFlow:
             log.info("report of an unknown call", extra={"call_id": event.sid, "event": event.event_id})
             return
         except EngineUnavailable:
-            call = self._progress.remembered(event.sid)
-            if call is None or call.state is CallState.ENDED:
+            kept = self._outage.report(event.sid, event.event_id, received_at, decide)
+            if kept is None:
                 return
-            plan = self._progress.plan(call)
-            step = decide(call, self._progress.setting(plan, received_at))
-            if step.call is call:
-                return
-            applied = self._progress.apply_unstored(call, step, plan, event.event_id)
+            applied = kept
         if applied.changed and applied.call.state is CallState.ENDED:
             self._auctioneer.caller_left(event.sid)
 
@@ -208,7 +203,10 @@ class CallFlow:
         )
 
     async def _take_over(self, call: Call, received_at: float, meanwhile: Hold) -> Answer:
-        applied = await self._progress.apply(call.sid, "", received_at, transitions.take_over)
+        dead = call.auction.owner if call.auction else ""
+        applied = await self._progress.apply(
+            call.sid, "", received_at, lambda c, at: transitions.take_over(c, dead, at)
+        )
         if applied.runs_auction:
             self._auctioneer.begin(applied).open = False
             return Answer(meanwhile, applied.plan)
@@ -247,10 +245,11 @@ class CallFlow:
     async def _dial_as_looked_up(self, call: Call) -> DialEnded | None:
         attempt = call.attempt
         try:
-            legs = await self._carrier.legs_of(call.sid)
-        except CarrierUnavailable:
+            async with asyncio.timeout(LOOK_UP_WITHIN_S):
+                legs = await self._carrier.legs_of(call.sid)
+        except (CarrierUnavailable, TimeoutError):
             return None
-        leg = transitions.leg_of(attempt, legs) if attempt else None
+        leg = transitions.leg_of(call, attempt, legs) if attempt else None
         if attempt is None or leg is None or not leg.status.final:
             return None
         status = {LegStatus.BUSY: DialStatus.BUSY, LegStatus.NO_ANSWER: DialStatus.NO_ANSWER}.get(leg.status)
@@ -272,49 +271,10 @@ class CallFlow:
             )
             return Answer(applied.command or Apologise(Farewell.FAILED), applied.plan)
         except (UnknownCall, EngineUnavailable):
-            return self._without_engine(arrival, arrival, received_at)
+            return self._outage.answer(arrival, arrival, received_at)
         except Exception:
             log.exception("failed call could not be closed", extra={"call_id": arrival.sid})
             return Answer(Apologise(Farewell.FAILED), found[0])
-
-    def _without_engine(self, event: CallerEvent, arrival: CallArrived, received_at: float) -> Answer:
-        """Calls that this instance knows go on from memory; others are promised a callback, kept on disk."""
-        found = self._plan_for(arrival.to)
-        call = self._progress.remembered(event.sid)
-        plan = self._progress.plan(call) if call else (found[0] if found else None)
-        if plan is None:
-            return Answer(Apologise(Farewell.REFUSED), None)
-        at = self._progress.setting(plan, received_at)
-        try:
-            if call is None:
-                kind = found[1] if found else CallKind.INBOUND
-                caller = Caller(phone=caller_phone(arrival.from_raw, self._plan_for))
-                first = transitions.arrive(event.sid, arrival.to, kind, caller, arrival.carrier_zip, at).call
-                step = transitions.fail(first, at, "the engine is out")
-                return Answer(
-                    self._progress.apply_unstored(None, step, plan, "arrived").command or Apologise(Farewell.FAILED),
-                    plan,
-                )
-            return self._from_memory(call, event, plan, received_at)
-        except OSError:
-            log.critical("neither engine nor disk takes a callback", extra={"call_id": event.sid})
-            return Answer(Apologise(Farewell.FAILED), plan)
-
-    def _from_memory(self, call: Call, event: CallerEvent, plan: Plan, received_at: float) -> Answer:
-        at = self._progress.setting(plan, received_at)
-        if isinstance(event, HoldPolled) and call.state is CallState.AUCTION and self._auctioneer.running(call.sid):
-            return Answer(Hold(event.auction_no, event.segment), plan)
-        if isinstance(event, DialEnded):
-            step = transitions.dial_ended(call, event, at)
-        elif call.state in (CallState.INTAKE, CallState.AUCTION):
-            step = transitions.fail(call, at, "the engine is out")
-        else:
-            return Answer(transitions.standing(call, at), plan)
-        if step.runs_auction:
-            step = transitions.fail(call, at, "the engine is out")
-        if step.call is not call:
-            self._progress.apply_unstored(call, step, plan, getattr(event, "event_id", ""))
-        return Answer(step.command or HangUp(), plan)
 
 
 def _report_transition(event: Report) -> transitions.Decide:

@@ -46,6 +46,8 @@ class Hearts:
                 await self.beat()
             except EngineUnavailable:
                 log.warning("heartbeat not taken", extra={"remedy": "check the engine"})
+            except Exception:
+                log.exception("heartbeat failed")  # a heart that stops is never started again
             await asyncio.sleep(BEAT_S)
 
     async def stop(self) -> None:

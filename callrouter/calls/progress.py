@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from callrouter.calls import transitions
+from callrouter.calls.closing import orphaned
 from callrouter.calls.record import record
 from callrouter.calls.setting import Setting, Step
 from callrouter.calls.spool import Spool
-from callrouter.calls.store import CallStore, Commit, with_callback_id
+from callrouter.calls.store import CallStore, Commit, Committed, with_callback_id
 from callrouter.carrier.seam import Apologise, Capabilities, Command, Farewell
 from callrouter.dialplan import Plan
 from callrouter.domain.call import Call, CallKind, CallState, Outcome
@@ -56,6 +57,7 @@ class Progress:
         carrier: Capabilities,
         plan_of: PlanOf,
         measure: Measure,
+        plan_at: PlanOf = lambda number: None,
     ) -> None:
         self.store = store
         self._spool = spool
@@ -64,21 +66,25 @@ class Progress:
         self._carrier = carrier
         self._plan_of = plan_of
         self._measure = measure
-        self._memory: OrderedDict[str, Call] = OrderedDict()
+        self._plan_at = plan_at
+        self.owner = instance
+        """Who owns the auctions that begin here: nobody while the instance drains, so that any other takes them."""
+        self._memory: OrderedDict[str, tuple[Call, int]] = OrderedDict()
 
     def setting(self, plan: Plan, received_at: float) -> Setting:
         """What a transition of this plan may know now."""
-        return Setting(plan, self._clock.now(), received_at, self.instance, self._carrier)
+        return Setting(plan, self._clock.now(), received_at, self.owner, self._carrier)
 
     async def create(
         self, sid: str, event_id: str, plan: Plan, received_at: float, first: Callable[[Setting], Step]
     ) -> Applied:
         """Apply the first step of a new call; a repeat is answered from where the call stands."""
+        await self._catch_up(sid)
         step = await self._owed(first(self.setting(plan, received_at)))
         done = await self.store.commit(await self._commit(step, event_id), 0)
         if done.kind != "ok":
             return await self.standing(sid, received_at)
-        return self._applied(None, step, plan, done.callback_id)
+        return self._applied(None, step, plan, done)
 
     async def refuse(self, sid: str, to: str, caller: Caller) -> None:
         """Record a call to a number that no plan has."""
@@ -101,21 +107,22 @@ class Progress:
 
         Raises `UnknownCall`, `EngineUnavailable`.
         """
+        await self._catch_up(sid)
         stored = await self.store.load(sid, event_id)
         call, version = stored.call, stored.version
         for _ in range(_CONFLICTS):
             if call is None:
                 raise UnknownCall(sid)
             if stored.seen or call.state is CallState.ENDED:
-                return self._unchanged(call, received_at)
+                return self._unchanged(call, version, received_at)
             plan = self.plan(call)
-            step = decide(call, self.setting(plan, received_at))
+            step = decide(call, self.setting(plan, received_at)) if plan else orphaned(call, self._clock.now())
             if step.call is call:
                 return Applied(call, step.command, plan, changed=False)
             step = await self._owed(step)
             done = await self.store.commit(await self._commit(step, event_id), version)
             if done.kind == "ok":
-                return self._applied(call, step, plan, done.callback_id)
+                return self._applied(call, step, plan, done)
             if done.kind != "conflict":
                 return await self.standing(sid, received_at)
             call, version = done.current, done.version
@@ -123,44 +130,47 @@ class Progress:
 
     async def standing(self, sid: str, received_at: float) -> Applied:
         """Where the call stands. Raises `UnknownCall`, `EngineUnavailable`."""
-        call = (await self.store.load(sid)).call
-        if call is None:
+        await self._catch_up(sid)
+        stored = await self.store.load(sid)
+        if stored.call is None:
             raise UnknownCall(sid)
-        return self._unchanged(call, received_at)
+        return self._unchanged(stored.call, stored.version, received_at)
 
     def remembered(self, sid: str) -> Call | None:
         """The call as this instance last saw it, for when the engine is out."""
-        return self._memory.get(sid)
+        found = self._memory.get(sid)
+        return found[0] if found else None
 
     def apply_unstored(self, call: Call | None, step: Step, plan: Plan, event_id: str) -> Applied:
         """Go on without the engine: the step is on disk before the carrier is answered.
 
         Raises `OSError` when the disk refuses as well.
         """
-        self._spool.keep(self._commit_without_replies(step, event_id), self._clock.now())
+        known = self._memory.get(step.call.sid)
+        version = known[1] if known else 0
+        self._spool.keep(self._commit_without_replies(step, event_id), version, self._clock.now())
         self._measure(call, step.call, step)
-        self._remember(step.call)
+        self._remember(step.call, version + 1)
         return Applied(step.call, step.command, plan, changed=True, runs_auction=step.runs_auction)
 
-    def _applied(self, before: Call | None, step: Step, plan: Plan, callback_id: str | None) -> Applied:
-        after = with_callback_id(step.call, callback_id)
+    def _applied(self, before: Call | None, step: Step, plan: Plan | None, done: Committed) -> Applied:
+        after = with_callback_id(step.call, done.callback_id)
         self._measure(before, after, step)
-        self._remember(after)
+        self._remember(after, done.version)
         return Applied(after, step.command, plan, changed=True, runs_auction=step.runs_auction)
 
-    def _unchanged(self, call: Call, received_at: float) -> Applied:
-        self._remember(call)
+    def _unchanged(self, call: Call, version: int, received_at: float) -> Applied:
+        self._remember(call, version)
         if call.outcome is Outcome.REFUSED:
             return Applied(call, Apologise(Farewell.REFUSED), None, changed=False)
         plan = self.plan(call)
+        if plan is None:
+            return Applied(call, Apologise(Farewell.FAILED), None, changed=False)
         return Applied(call, transitions.standing(call, self.setting(plan, received_at)), plan, changed=False)
 
-    def plan(self, call: Call) -> Plan:
-        """The call's plan, also one whose file is gone meanwhile."""
-        plan = self._plan_of(call.plan)
-        if plan is None:
-            raise RuntimeError(f"plan {call.plan} of a live call is not loaded")
-        return plan
+    def plan(self, call: Call) -> Plan | None:
+        """The call's plan, also one whose file is gone meanwhile; else whichever has the number now, if any."""
+        return self._plan_of(call.plan) or self._plan_at(call.to)
 
     async def _owed(self, step: Step) -> Step:
         """Whoever was connected on another call since this one began is owed nothing by it."""
@@ -206,8 +216,13 @@ class Progress:
             return self._clock.now() + LOOK_GONE_S
         return self._clock.now() + (LOOK_BRIDGED_S if call.state is CallState.BRIDGED else LOOK_S)
 
-    def _remember(self, call: Call) -> None:
-        self._memory[call.sid] = call
+    async def _catch_up(self, sid: str) -> None:
+        """What this instance decided while the engine was out comes before whatever is decided now."""
+        if self._spool.holds(sid):
+            await self._spool.replay(self.store)
+
+    def _remember(self, call: Call, version: int) -> None:
+        self._memory[call.sid] = (call, version)
         self._memory.move_to_end(call.sid)
         while len(self._memory) > _REMEMBERED:
             self._memory.popitem(last=False)

@@ -51,11 +51,18 @@ def _complete(
 ) -> list[tuple[int, BuyerResult]]:
     found = {(int(no), buyer): r for (no, _, buyer), r in ((key.partition(":"), r) for key, r in replies.items())}
     if call.state is CallState.ENDED:
-        gone = Decline(reason=Reason.NO_OFFER_CALLER_GONE, detail="the caller left before it answered")
         for buyer in plan_buyers:
             for no in range(1, auctions_of(call) + 1):
-                found.setdefault((no, buyer), BuyerResult(buyer=buyer, decline=gone))
+                found.setdefault((no, buyer), _unanswered(call, buyer))
     return [(no, result) for (no, _), result in sorted(found.items(), key=lambda item: item[0])]
+
+
+def _unanswered(call: Call, buyer: str) -> BuyerResult:
+    """Of a buyer that was asked in the call's last auction and had not answered when the caller left."""
+    gone = Decline(reason=Reason.NO_OFFER_CALLER_GONE, detail="the caller left before it answered")
+    asked_at = call.auction.started_at if call.auction else None
+    waited_s = max(0.0, (call.ended_at or 0.0) - asked_at) if asked_at is not None else 0.0
+    return BuyerResult(buyer=buyer, decline=gone, asked_at=asked_at, elapsed_s=waited_s)
 
 
 def _result(auction_no: int, result: BuyerResult) -> dict[str, Any]:

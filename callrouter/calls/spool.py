@@ -1,5 +1,6 @@
 """What could not be written to the engine while it was out, on disk until it is back."""
 
+import asyncio
 import json
 import logging
 import os
@@ -21,13 +22,20 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._count = 0
+        self._lock = asyncio.Lock()
+        self._sids = {commit.call.sid for _, commit, _ in self._commits()}
 
-    def keep(self, commit: Commit, now: float) -> None:
+    def holds(self, sid: str) -> bool:
+        """Whether something of this call waits here."""
+        return sid in self._sids
+
+    def keep(self, commit: Commit, version: int, now: float) -> None:
         """Store one transition on disk. Raises `OSError` when the disk refuses."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._count += 1
         name = f"{int(now * 1000):015d}-{os.getpid()}-{self._count:06d}.json"
         body = {
+            "version": version,
             "call": commit.call.model_dump(mode="json"),
             "event_id": commit.event_id,
             "look_at": commit.look_at,
@@ -41,6 +49,7 @@ class Spool:
             file.flush()
             os.fsync(file.fileno())
         half.rename(self._folder / name)
+        self._sids.add(commit.call.sid)
 
     def waiting(self) -> list[Path]:
         """What is kept, oldest first."""
@@ -48,29 +57,48 @@ class Spool:
 
     async def replay(self, store: CallStore) -> int:
         """Write everything kept to the engine, in order; how many. Stops when the engine is out again."""
+        async with self._lock:
+            return await self._replay(store)
+
+    async def _replay(self, store: CallStore) -> int:
         done = 0
-        for path, commit in self._commits():
+        for path, commit, version in self._commits():
             try:
-                result = await store.commit(commit, None)
+                result = await store.commit(commit, version)
+                if result.kind == "conflict":
+                    # Others went on meanwhile and know more: what is left to settle, the carrier knows.
+                    await store.look_now(commit.call.sid)
             except EngineUnavailable:
                 return done
             path.unlink(missing_ok=True)
             done += 1
             log.warning("spooled transition replayed", extra={"call_id": commit.call.sid, "result": result.kind})
+        if not self.waiting():  # one may have been kept meanwhile
+            self._sids.clear()
         return done
 
-    def _commits(self) -> Iterator[tuple[Path, Commit]]:
+    def _commits(self) -> Iterator[tuple[Path, Commit, int]]:
         for path in self.waiting():
-            body = json.loads(path.read_text())
-            callback = CallbackWanted(**body["callback"]) if body["callback"] else None
-            yield (
-                path,
-                Commit(
-                    call=Call.model_validate(body["call"]),
-                    event_id=body["event_id"],
-                    look_at=body["look_at"],
-                    record=body["record"],
-                    callback=callback,
-                    withdraws_callback=body["withdraws_callback"],
-                ),
-            )
+            try:
+                commit, version = _read(path)
+            except FileNotFoundError:
+                continue  # another instance on this folder has replayed it
+            except (ValueError, KeyError, TypeError):
+                log.exception("spooled transition put aside: it cannot be read", extra={"file": path.name})
+                path.rename(path.with_suffix(".unreadable"))
+                continue
+            yield path, commit, version
+
+
+def _read(path: Path) -> tuple[Commit, int]:
+    body = json.loads(path.read_text())
+    callback = CallbackWanted(**body["callback"]) if body["callback"] else None
+    commit = Commit(
+        call=Call.model_validate(body["call"]),
+        event_id=body["event_id"],
+        look_at=body["look_at"],
+        record=body["record"],
+        callback=callback,
+        withdraws_callback=body["withdraws_callback"],
+    )
+    return commit, int(body["version"])

@@ -101,6 +101,11 @@ class CallStore:
         """Calls that have not ended."""
         return await self._engine.sorted_range(self._engine.keys.live, "-inf", "+inf", limit)
 
+    async def look_now(self, sid: str) -> None:
+        """Have the sweeper look at this call in its next round."""
+        live = self._engine.keys.live
+        await self._engine.raw("zadd", lambda r: r.zadd(live, {sid: 0}, xx=True), again=True)
+
     async def claim_looks(self, limit: int, next_look_s: float) -> list[str]:
         """Live calls that are due to be looked at, for this instance alone until ``next_look_s`` have passed."""
         args = [self._engine.time_arg(), limit, int(next_look_s * 1000)]

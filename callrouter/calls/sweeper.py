@@ -68,7 +68,14 @@ class Sweeper:
         """One round: replay the spool, look at quiet calls, and now and then for missed ones."""
         await self._spool.replay(self._progress.store)
         for sid in await self._progress.store.claim_looks(AT_ONCE, LOOK_S):
-            await self._look(sid)
+            try:
+                await self._look(sid)
+            except CarrierUnavailable:
+                log.warning("look put off", extra={"call_id": sid})
+            except EngineUnavailable:
+                raise
+            except Exception:
+                log.exception("look failed", extra={"call_id": sid})
         if await self._claims_missed():
             await self.find_missed()
 

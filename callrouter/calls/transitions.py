@@ -35,6 +35,8 @@ from callrouter.places.zips import lookup, read_zip
 Decide = Callable[[Call, Setting], Step]
 """A transition bound to its event."""
 
+_TALKED = frozenset({AttemptResult.BRIDGED, AttemptResult.EARLY_HANGUP})
+
 CLAIM_S = 1.5
 """How long a push may take before a poll answers the same dial itself."""
 
@@ -84,9 +86,12 @@ def begin_auction(call: Call, at: Setting) -> Step:
     return Step(call, Hold(run.no, 0), runs_auction=True)
 
 
-def take_over(call: Call, at: Setting) -> Step:
-    """The instance that ran the auction is gone: this one goes on with what is left of its time."""
-    if call.state is not CallState.AUCTION or call.auction is None:
+def take_over(call: Call, seen_owner: str, at: Setting) -> Step:
+    """The instance that ran the auction is gone: this one goes on with what is left of its time.
+
+    ``seen_owner`` is who was found dead: if another has taken over meanwhile, it is that one's.
+    """
+    if call.state is not CallState.AUCTION or call.auction is None or call.auction.owner != seen_owner:
         return Step(call, standing(call, at))
     run = call.auction.model_copy(update={"owner": at.instance})
     call = call.replaced(auction=run).noted(at.now, "auction_taken_over", str(run.no))
@@ -133,13 +138,13 @@ def dial_ended(call: Call, event: DialEnded, at: Setting) -> Step:
     attempt = next((a for a in call.attempts if a.no == event.attempt_no), None)
     if attempt is None or not attempt.live or call.state is CallState.ENDED:
         return Step(call, standing(call, at))
-    result = _result_of(event, at)
+    result = _result_of(attempt, event, at)
     attempt = attempt.model_copy(
         update={
             "result": result,
-            "bridged_s": event.bridged_s,
+            "bridged_s": _bridged_s(attempt, event, at) if result in _TALKED else event.bridged_s,
             "ended_at": attempt.ended_at or at.now,
-            "leg_sid": attempt.leg_sid or event.leg_sid,
+            "leg_sid": event.leg_sid or attempt.leg_sid,
         }
     )
     call = call.with_attempt(attempt).noted(at.now, "dial_ended", f"{attempt.no} {result.value}")
@@ -257,13 +262,15 @@ def farewell(call: Call) -> Farewell:
     return Farewell.UNSOLD_CALLBACK if owed else Farewell.UNSOLD
 
 
-def _result_of(event: DialEnded, at: Setting) -> AttemptResult:
+def _result_of(attempt: Attempt, event: DialEnded, at: Setting) -> AttemptResult:
     # DialBridged is the authority; without it a completed dial with seconds on it was a bridge.
     bridged = (
         event.bridged if event.bridged is not None else (event.status is DialStatus.COMPLETED and bool(event.bridged_s))
     )
     if bridged:
-        early = event.caller_there and (event.bridged_s or 0) < at.plan.bridge.early_hangup_s
+        talked_s = _bridged_s(attempt, event, at)
+        # A bridge of whose length nobody says anything was no short one.
+        early = event.caller_there and talked_s is not None and talked_s < at.plan.bridge.early_hangup_s
         return AttemptResult.EARLY_HANGUP if early else AttemptResult.BRIDGED
     if not event.caller_there:
         return AttemptResult.CALLER_GONE
@@ -271,6 +278,14 @@ def _result_of(event: DialEnded, at: Setting) -> AttemptResult:
         DialStatus.BUSY: AttemptResult.BUSY,
         DialStatus.NO_ANSWER: AttemptResult.NO_ANSWER,
     }.get(event.status, AttemptResult.FAILED)
+
+
+def _bridged_s(attempt: Attempt, event: DialEnded, at: Setting) -> int | None:
+    """How long they talked, from whoever says so: the dial, the leg's own report, or our clock since its answer."""
+    for said in (event.bridged_s, attempt.leg_s):
+        if said is not None:
+            return said
+    return int(at.now - attempt.answered_at) if attempt.answered_at is not None else None
 
 
 def _settle_gone(call: Call, attempt: Attempt, status: LegStatus, leg_s: int | None, at: Setting) -> Step:
@@ -299,10 +314,15 @@ def _placed(caller: Caller) -> Caller:
     return caller.model_copy(update={"zip": place.zip, "state": place.state})
 
 
-def leg_of(attempt: Attempt, legs: tuple[Leg, ...]) -> Leg | None:
-    """Which of the carrier's legs is this attempt's: by its id, else the last one to its number."""
-    by_sid = next((leg for leg in legs if leg.sid == attempt.leg_sid), None)
-    return by_sid or next((leg for leg in reversed(legs) if leg.to == attempt.offer.number), None)
+def leg_of(call: Call, attempt: Attempt, legs: tuple[Leg, ...]) -> Leg | None:
+    """Which of the carrier's legs is this attempt's: by its id, else the last one to its number.
+
+    Two buyers may name the same number: a leg that is known to be another attempt's is not this one's.
+    """
+    others = {a.leg_sid for a in call.attempts if a.no != attempt.no}
+    mine = [leg for leg in legs if leg.sid not in others]
+    by_sid = next((leg for leg in mine if leg.sid == attempt.leg_sid), None)
+    return by_sid or next((leg for leg in reversed(mine) if leg.to == attempt.offer.number), None)
 
 
 def lost(call: Call, legs: tuple[Leg, ...], at: Setting) -> Step:
@@ -313,7 +333,7 @@ def lost(call: Call, legs: tuple[Leg, ...], at: Setting) -> Step:
     attempt = call.attempt
     if attempt is None or not attempt.live:
         return close(call, Outcome.ABANDONED, at)
-    leg = leg_of(attempt, legs)
+    leg = leg_of(call, attempt, legs)
     status = leg.status if leg else LegStatus.CANCELED
     return _settle_gone(call, attempt, status, leg.duration_s if leg else None, at)
 

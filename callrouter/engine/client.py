@@ -10,7 +10,15 @@ import redis.asyncio as redis
 from redis.asyncio.connection import BlockingConnectionPool, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import (
+    ClusterDownError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
+from redis.exceptions import TimeoutError as RedisTimeout
 
 from callrouter.domain.clock import Clock
 from callrouter.engine.keys import Keys
@@ -18,10 +26,15 @@ from callrouter.errors import EngineUnavailable
 
 T = TypeVar("T")
 
-COMMAND_TIMEOUT_S = 2.0
+COMMAND_TIMEOUT_S = 1.5
 CONNECTIONS = 64
 _GROUP_ANSWERS = ("NOGROUP", "BUSYGROUP")
 """Answers about a stream's group that whoever asked expects: no failure of the engine."""
+
+
+_REFUSING = (ReadOnlyError, OutOfMemoryError, ClusterDownError)
+_REFUSING_TEXT = ("MISCONF", "NOREPLICAS", "BUSY ")
+"""Answers of an engine that takes no writes now (failed over, full, its disk full): as good as out."""
 
 
 class Script:
@@ -166,14 +179,23 @@ class Engine:
                 try:
                     return await call()
                 except ResponseError as error:
+                    if _refuses(error):
+                        self.on_error(operation)
+                        # A pool that stays on a demoted primary would be refused for ever.
+                        await self._redis.connection_pool.disconnect(inuse_connections=False)
+                        raise EngineUnavailable(f"{operation}: {type(error).__name__}") from error
                     if not str(error).startswith(_GROUP_ANSWERS):
                         self.on_error(operation)
                     raise
                 except (RedisError, OSError) as error:
-                    if last:
+                    if last or isinstance(error, RedisTimeout | TimeoutError):  # the caller has no second wait
                         self.on_error(operation)
                         raise EngineUnavailable(f"{operation}: {type(error).__name__}") from error
         raise AssertionError("unreachable")
+
+
+def _refuses(error: ResponseError) -> bool:
+    return isinstance(error, _REFUSING) or any(code in str(error) for code in _REFUSING_TEXT)
 
 
 def _pool_options(client_name: str) -> dict[str, Any]:

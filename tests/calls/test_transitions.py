@@ -98,7 +98,7 @@ def applied(call: Call, event: Any, now: float) -> Step:
             no = call.auction.no if call.auction else 1
             return transitions.auction_closed(call, no, offers if event == "auction" else (), "all_answered", at(now))
         case "take_over":
-            return transitions.take_over(call, at(now))
+            return transitions.take_over(call, "me", at(now))
         case "lapsed":
             return transitions.dial_lapsed(call, at(now))
         case "fail":

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from callrouter.domain.clock import SystemClock
+from callrouter.simulator.carrier import PhoneScript
 from tests.support.world import PUBLIC_URL, World, in_world, offers, plan
 
 FIRST, SECOND = "+12145550111", "+12145550112"
@@ -22,6 +23,7 @@ async def test_two_instances_together_keep_the_limits_under_a_burst(world: World
     """Sixty callers in three seconds on two instances; counted at the partner's door."""
     import asyncio
 
+    world.carrier.default_phone = PhoneScript(ring_s=1, talk_s=10)
     world.contactability.answer, world.lmal.answer = offers("30", FIRST), offers("20", SECOND)
     for n in range(CALLERS):
         world.use_instance(n % 2)
@@ -55,8 +57,6 @@ async def test_the_same_on_the_real_clock(
 
     dialplan = plan(intake={"zip": "caller_id"}, bridge={"early_hangup_s": 0})
     async with World(SystemClock(), engine_socket, tmp_path, dialplan=dialplan, instances=2) as world:
-        from callrouter.simulator.carrier import PhoneScript
-
         world.carrier.default_phone = PhoneScript(ring_s=0.3, talk_s=1)
         world.contactability.answer, world.lmal.answer = offers("30", FIRST), offers("20", SECOND)
         for n in range(CALLERS):

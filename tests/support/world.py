@@ -170,18 +170,20 @@ class World:
         return self.carrier.place(CallerScript(from_=from_, to=to, **script))
 
     async def settled(self, timeout_s: float = 900.0) -> None:
-        """Every call has ended for us too, and is in the ledger."""
-        sids = {call.sid for call in self.carrier.calls}
-        instance = self.app.instance
-
-        async def missing() -> bool:
-            return any([await instance.ledger.get(sid) is None for sid in sids])
-
-        await wait_until(lambda: self.carrier.idle, timeout_s, 0.2)
+        """Every call has ended for us too, and is in the ledger. What is stuck is named."""
         end = self.clock.monotonic() + timeout_s
-        while await missing():
-            assert self.clock.monotonic() < end, "a call has no ledger row"
+        while unsettled := await self._unsettled():
+            assert self.clock.monotonic() < end, unsettled
             await self._pause()
+
+    async def _unsettled(self) -> list[str]:
+        if not self.carrier.idle:
+            return [f"{call.sid} is {call.state} at the carrier" for call in self.carrier.calls if call.live] or [
+                "busy"
+            ]
+        instance = self.app.instance
+        missing = [call.sid for call in self.carrier.calls if await instance.ledger.get(call.sid) is None]
+        return [f"{sid} has no ledger row: {(await instance.store.load(sid)).call}" for sid in missing]
 
     async def record(self, call: SimulatedCall) -> dict[str, Any]:
         """The whole decision of one call, as the API shows it."""

@@ -68,19 +68,22 @@ def hold_polled(params: Params, auction_no: int, segment: int) -> HoldPolled:
 
 def dial_ended(params: Params, attempt_no: int) -> DialEnded:
     """The ``<Dial action>`` request."""
-    raw = params.get("DialCallStatus", "")
-    if raw not in _DIAL_STATUS:
-        raise BadWebhook(f"unknown dial status {raw[:40]!r}")
     bridged = {"true": True, "false": False}.get(params.get("DialBridged", "").lower())
     return DialEnded(
         sid=_sid(params),
         attempt_no=attempt_no,
-        status=_DIAL_STATUS[raw],
+        # An unknown status must not cost the waiting caller the next buyer; the edge logs it.
+        status=_DIAL_STATUS.get(params.get("DialCallStatus", ""), DialStatus.FAILED),
         bridged=bridged,
         bridged_s=_seconds(params.get("DialCallDuration")),
         caller_there=params.get("CallStatus", "in-progress") in _CALLER_THERE,
         leg_sid=params.get("DialCallSid") or None,
     )
+
+
+def dial_status_is_known(params: Params) -> bool:
+    """Whether we know what the dial's status means."""
+    return params.get("DialCallStatus", "") in _DIAL_STATUS
 
 
 def leg_changed(params: Params, attempt_no: int) -> LegChanged:

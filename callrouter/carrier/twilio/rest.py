@@ -55,7 +55,7 @@ class TwilioCarrier:
 
     async def push(self, sid: str, plan: str, command: Command) -> PushResult:
         """Replace what the live call is doing. Never raises."""
-        from twilio.base.exceptions import TwilioRestException
+        from twilio.base.exceptions import TwilioException, TwilioRestException
 
         document = render(command, self._plan_of(plan), self._urls)
         if len(document) > PUSH_LIMIT:
@@ -69,7 +69,7 @@ class TwilioCarrier:
             gone = error.code in GONE or error.status == 404
             log.info("push refused", extra={"code": error.code, "status": error.status})
             return PushResult.NOT_LIVE if gone else PushResult.UNKNOWN
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError, TwilioException, ValueError) as error:
             log.warning("push failed; the poll answers", extra={"why": type(error).__name__})
             return PushResult.UNKNOWN
 

@@ -13,7 +13,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from callrouter.calls.flow import Answer, CallFlow
+from callrouter.calls.answer import Answer
+from callrouter.calls.flow import CallFlow
 from callrouter.carrier.seam import CallerEvent, Report
 from callrouter.carrier.twilio import events
 from callrouter.carrier.twilio.audio import SOUNDS
@@ -62,11 +63,7 @@ class Webhooks:
                 lambda r, params: events.zip_entered(params, r.path_params["no"]),
             ),
             ("/twilio/hold/{auction:int}/{no:int}", "hold", _hold),
-            (
-                "/twilio/dial/{no:int}",
-                "dial",
-                lambda r, params: events.dial_ended(params, r.path_params["no"]),
-            ),
+            ("/twilio/dial/{no:int}", "dial", _dial),
             ("/twilio/fallback", "fallback", lambda request, params: events.answer_failed(params)),
         ]
         reported: list[tuple[str, str, Callable[[Request, Params], Report]]] = [
@@ -161,6 +158,12 @@ class Webhooks:
 
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def _dial(request: Request, params: Params) -> CallerEvent:
+    if not events.dial_status_is_known(params):
+        log.error("unknown dial status, taken for failed", extra={"status": params.get("DialCallStatus", "")[:40]})
+    return events.dial_ended(params, request.path_params["no"])
 
 
 def _hold(request: Request, params: Params) -> CallerEvent:

@@ -121,11 +121,13 @@ class Dialling:
         leg = self._winner or self._legs[-1]
         results = {each.record.result for each in self._legs}
         status = "no-answer" if self._winner is None and "no-answer" in results else leg.record.result
+        faults = self._switch.faults
         params = {
-            "DialCallStatus": status or "failed",
+            "DialCallStatus": faults.rename_dial_status.get(status or "failed", status or "failed"),
             "DialCallSid": leg.record.leg_sid,
             "DialBridged": "true" if leg.record.bridged else "false",
         }
         if leg.record.answered_at is not None:
             params["DialCallDuration"] = str(whole_s(leg.record.answered_at, leg.record.ended_at))
+        params = {name: value for name, value in params.items() if name not in faults.drop_params}
         return Fetch(self._document.resolve(action), params, "action", self._verb.get("method", "POST"))

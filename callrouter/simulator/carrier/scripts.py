@@ -98,3 +98,7 @@ class CarrierFaults:
     """Every webhook is sent twice; the first reply counts."""
     reorder_status: bool = False
     lose_status_share: float = 0.0
+    drop_params: frozenset[str] = frozenset()
+    """Parameters that the action of a dial does not carry."""
+    rename_dial_status: Mapping[str, str] = field(default_factory=dict)
+    """Dial statuses that are reported by another word."""
