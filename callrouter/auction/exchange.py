@@ -25,6 +25,7 @@ class Masker:
         personal = {value.strip() for value in _personal(ask.caller)}
         private |= personal | {value[:cut].strip() for value in personal for cut in cuts if _SHORT < cut < len(value)}
         patterns = {_pattern(form) for value in private if value for form in _written(value)}
+        patterns |= {_number_pattern(digits) for value in personal if (digits := _ten_digits(value))}
         patterns |= set(_phone_patterns(ask.caller.phone))
         self._private = (
             re.compile("|".join(sorted(patterns, key=len, reverse=True)), re.IGNORECASE) if patterns else None
@@ -80,6 +81,16 @@ def _pattern(value: str) -> str:
 def _phone_patterns(phone: str | None) -> Iterable[str]:
     if phone is None:
         return
-    area, exchange, line = phone[-10:-7], phone[-7:-4], phone[-4:]
-    yield rf"(?:(?:\+|%2B)?1\D{{0,3}})?{area}\D{{0,3}}{exchange}\D{{0,3}}{line}"
-    yield rf"(?<!\d){line}(?!\d)"
+    yield _number_pattern(phone[-10:])
+    yield rf"(?<!\d){phone[-4:]}(?!\d)"
+
+
+def _number_pattern(digits: str) -> str:
+    area, exchange, line = digits[:3], digits[3:6], digits[6:]
+    return rf"(?:(?:\+|%2B)?1\D{{0,3}})?{area}\D{{0,3}}{exchange}\D{{0,3}}{line}"
+
+
+def _ten_digits(value: str) -> str | None:
+    """The ten digits of a value that is a North American number, however it is written."""
+    digits = re.sub(r"[\s().+-]", "", value)
+    return digits[-10:] if re.fullmatch(r"1?\d{10}", digits, re.ASCII) else None

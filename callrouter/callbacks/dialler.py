@@ -1,4 +1,4 @@
-"""The dialler's wire format: ``lead/add`` and ``lead/cancel`` (``facts/wire.md`` section 4). Pure."""
+"""The dialler's wire format: ``lead/add`` and ``lead/cancel`` of its API document. Pure."""
 
 import json
 import re

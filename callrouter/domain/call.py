@@ -87,7 +87,7 @@ class Attempt(Value):
 
     @property
     def talk_s(self) -> int:
-        """Bridged seconds: the leg's own report is the more robust of the two (``facts/twilio.md`` 4)."""
+        """Bridged seconds: the leg's own report is the more robust of the two: the dial's is missing in some cases."""
         return self.leg_s if self.leg_s is not None else self.bridged_s or 0
 
 

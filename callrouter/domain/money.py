@@ -14,7 +14,7 @@ class NotMoney(ValueError):
 def parse_money(raw: object) -> Decimal:
     """Read ``25``, ``"25.00"``, ``"$25.00"`` or ``"1,250.00"``, rounded down to cents.
 
-    Raises `NotMoney` for anything else: NaN, negative, empty, or above 10,000 (``facts/wire.md``).
+    Raises `NotMoney` for anything else: NaN, negative, empty, or above 10,000.
     """
     if isinstance(raw, bool) or not isinstance(raw, int | str | Decimal | float):
         raise NotMoney(f"{type(raw).__name__} is not an amount")

@@ -64,7 +64,7 @@ def check_target(raw: str, *, own: Container[str], caller: str | None, allow_reg
     """The E.164 form of the transfer number that a buyer named.
 
     ``own`` are our numbers, ``allow_regions`` the NANP regions beyond US and CA that the plan allows.
-    Raises `BadTarget` for every number that a buyer must not make us dial (``facts/wire.md``).
+    Raises `BadTarget` for every number that a buyer must not make us dial.
     """
     match = _DIALLED.fullmatch(_PUNCTUATION.sub("", raw.strip().removeprefix("tel:")))
     if match is None:

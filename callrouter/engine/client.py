@@ -58,7 +58,7 @@ class Engine:
     """A connection to the engine.
 
     Commands are not retried by the client library: redis-py's own retry re-sends what may have been done already
-    (``facts/libraries.md``, trap 2). `run` sends a script again once after a broken connection only when told that
+    (a timed-out INCR counted twice). `run` sends a script again once after a broken connection only when told that
     doing it twice does no harm.
     """
 

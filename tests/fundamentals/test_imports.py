@@ -27,7 +27,7 @@ ALLOWED: dict[str, set[str]] = {
         *("callbacks", "ledger"),
     },
     "carrier.twilio": {"domain", "errors", "dialplan", "carrier.seam", "calls", "logs", "metrics"},
-    "api": {"domain", "errors", "engine", "settings", "callbacks", "logs"},
+    "api": {"domain", "errors", "engine", "settings", "callbacks", "logs", "places"},
     # The simulation must not know the product: it would only confirm it.
     "simulator": {"domain"},
 }

@@ -5,14 +5,25 @@ from pathlib import Path
 
 import yaml
 
+from callrouter.carrier.seam import PushResult
+from callrouter.domain.call import AttemptResult
 from callrouter.domain.reasons import Family, Reason
-from callrouter.metrics import Metrics
+from callrouter.metrics import (
+    AUCTION_OUTCOMES,
+    CALLBACK_RESULTS,
+    ENDPOINTS,
+    HOLD_OUTCOMES,
+    OVERHEAD_STAGES,
+    TRANSFER_RESULTS,
+    WEBHOOK_RESULTS,
+    Metrics,
+)
 from callrouter.settings import effective, read_settings
 
 README = Path(__file__).parents[2] / "README.md"
 
 WHO_ACTS = {
-    Family.NO_OFFER: "nobody: the buyer does not want this call",
+    Family.NO_OFFER: "nobody: the buyer does not want this call, or the caller left first",
     Family.ERROR: "the buyer, or the network",
     Family.NOT_CALLED: "we: configuration, limits or time",
     Family.REJECTED: "the buyer must mend its answer",
@@ -36,13 +47,29 @@ def reasons_table() -> str:
 
 def metrics_table() -> str:
     rows = ["| metric | labels | |", "|---|---|---|"]
-    for family in Metrics().registry.collect():
+    metrics = Metrics()
+    for family in metrics.registry.collect():
         name = family.name.removeprefix("callrouter_") + ("_total" if family.type == "counter" else "")
-        labels = next(
-            (m._labelnames for m in Metrics().__dict__.values() if getattr(m, "_name", "") == family.name), ()
-        )
-        rows.append(f"| `{name}` | {', '.join(f'`{label}`' for label in labels)} | {family.documentation} |")
+        labels = next((m._labelnames for m in vars(metrics).values() if getattr(m, "_name", "") == family.name), ())
+        known = ", ".join(f"`{label}`{values_of(family.name, label)}" for label in labels)
+        rows.append(f"| `{name}` | {known} | {family.documentation} |")
     return "\n".join(rows) + "\n"
+
+
+def values_of(metric: str, label: str) -> str:
+    """The values of a label that nobody could guess; plans, buyers and reasons are named elsewhere."""
+    values = {
+        ("callrouter_webhooks", "endpoint"): ENDPOINTS,
+        ("callrouter_webhooks", "result"): WEBHOOK_RESULTS,
+        ("callrouter_auctions", "outcome"): AUCTION_OUTCOMES,
+        ("callrouter_auction_overhead_seconds", "stage"): OVERHEAD_STAGES,
+        ("callrouter_hold_seconds", "outcome"): HOLD_OUTCOMES,
+        ("callrouter_bridges", "result"): tuple(AttemptResult),
+        ("callrouter_callbacks", "result"): CALLBACK_RESULTS,
+        ("callrouter_transfers", "result"): TRANSFER_RESULTS,
+        ("callrouter_pushes", "result"): tuple(PushResult),
+    }.get((metric, label), ())
+    return f" ({', '.join(values)})" if values else ""
 
 
 def test_every_reason_is_in_the_readme() -> None:

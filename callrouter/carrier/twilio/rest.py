@@ -1,7 +1,7 @@
 """What we ask of Twilio: push a document to a live call, look calls up.
 
 The ``twilio`` package builds and reads the requests; they travel over the application's own HTTP session, because
-the package's asynchronous client has no timeout at all (``facts/twilio.md`` 7). It is imported on first use.
+the package's asynchronous client has no timeout at all (9.13.0). It is imported on first use.
 """
 
 import asyncio
