@@ -40,6 +40,8 @@ class App:
             ],
             redirect_slashes=False,
         )
+        self.failure: Exception | None = None
+        """Why the instance did not start."""
         self._asgi = Starlette(lifespan=self._lifespan)
         self._asgi.router.routes = self._router.routes
         self._asgi.router.redirect_slashes = False
@@ -49,15 +51,20 @@ class App:
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        await self.instance.start()
-        self._router.routes.extend(self.instance.webhooks.routes())
         instance = self.instance
-        deps = ApiDeps(instance.settings.api_tokens, instance.engine, instance.calls, instance.outbox)
-        self._router.routes.extend(routes(deps))
         try:
+            try:
+                await instance.start()
+            except Exception as error:
+                self.failure = error
+                raise
+            self._router.routes.extend(instance.webhooks.routes())
+            deps = ApiDeps(instance.settings.api_tokens, instance.engine, instance.calls, instance.outbox)
+            self._router.routes.extend(routes(deps))
             yield
         finally:
-            await self.instance.stop()
+            # Also after half a start: an engine that was started is not left behind.
+            await instance.stop()
 
     async def _healthz(self, request: Request) -> Response:
         return JSONResponse({"status": "ok", "instance": self.instance.name})

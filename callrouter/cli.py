@@ -1,6 +1,8 @@
 """The ``callrouter`` command: what can be said on its command line, and the exit status of what follows.
 
-Exit status: 0 done, 1 the thing asked for failed, 2 bad usage or configuration, 130 interrupted.
+Exit status: 0 done, 1 the thing asked for failed, 2 bad usage or configuration, 130 interrupted. ``serve`` drains
+at the first SIGTERM or SIGINT and then ends with 0; at a second one it ends at once, as that signal's victim (143 or
+130 in a shell).
 Each command is a module of ``commands/`` with a ``run(arguments, environ)``, imported only when it is used.
 """
 
@@ -15,6 +17,13 @@ from callrouter import __version__
 from callrouter.errors import CallrouterError, ConfigurationError
 
 INTERRUPTED = 130
+
+_ABOUT_SERVE = (
+    "The first SIGTERM or Ctrl-C lets live auctions finish and ends with status 0; a second one ends at once. "
+    "Settings are environment variables; `callrouter check` shows them."
+)
+_ABOUT_CALLS = "Without COMMAND they are listed, newest first."
+_ABOUT_CALLBACKS = "Without COMMAND they are listed."
 
 
 def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
@@ -49,13 +58,20 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="callrouter", description="Decides who should take a waiting caller's call.")
     parser.add_argument("--version", action="version", version=f"callrouter {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    _serve(commands.add_parser("serve", help="run the service"))
-    _demo(commands.add_parser("demo", help="run the main job against a simulated carrier, buyers and dialler"))
-    check = commands.add_parser("check", help="validate settings, dialplans and buyers, and show what is in effect")
-    _json(check)
-    _calls(commands.add_parser("calls", help="finished and live calls"))
-    _callbacks(commands.add_parser("callbacks", help="the callbacks owed, and what became of them"))
+    _serve(_command(commands, "serve", "run the service", _ABOUT_SERVE))
+    _demo(_command(commands, "demo", "run the main job against a simulated carrier, buyers and dialler"))
+    _json(_command(commands, "check", "validate settings, dialplans and buyers, and show what is in effect"))
+    _calls(_command(commands, "calls", "finished and live calls", _ABOUT_CALLS))
+    _callbacks(_command(commands, "callbacks", "the callbacks owed, and what became of them", _ABOUT_CALLBACKS))
     return parser
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, says: str, more: str = ""
+) -> argparse.ArgumentParser:
+    """A command whose own help says what the list of commands says, and more."""
+    about = f"{says[0].upper()}{says[1:]}."
+    return commands.add_parser(name, help=says, description=f"{about} {more}".strip())
 
 
 def _serve(parser: argparse.ArgumentParser) -> None:
@@ -75,30 +91,35 @@ def _demo(parser: argparse.ArgumentParser) -> None:
 
 def _calls(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", metavar="TIME", help="not older than 30m, 1h, 2d, or an RFC 3339 time")
-    parser.add_argument("--phone", metavar="NUMBER", help="of this caller")
-    parser.add_argument("--plan", metavar="PLAN", help="of this dialplan")
-    parser.add_argument("--outcome", choices=("bridged", "unsold", "abandoned", "refused", "failed"), help="ended so")
+    parser.add_argument("--phone", metavar="NUMBER", help="calls of this number")
+    parser.add_argument("--plan", metavar="PLAN", help="calls of this dialplan")
+    outcomes = ("bridged", "unsold", "abandoned", "refused", "failed")
+    parser.add_argument("--outcome", choices=outcomes, help="with this outcome")
     parser.add_argument("--limit", type=_whole(1, 10_000), default=100, metavar="N", help="finished ones at most (100)")
     _json(parser)
-    actions = parser.add_subparsers(dest="action", metavar="")
-    show = actions.add_parser("show", help="the whole decision of one call")
-    show.add_argument("sid", metavar="SID")
+    actions = parser.add_subparsers(dest="action", metavar="COMMAND")
+    show = _command(actions, "show", "the whole decision of one call")
+    show.add_argument("sid", metavar="SID", help="the call's id, as `callrouter calls` lists it")
     _json(show, again=True)
 
 
 def _callbacks(parser: argparse.ArgumentParser) -> None:
-    states = ("pending", "delivered", "cancelled", "dead")
-    parser.set_defaults(state=None, limit=100)
-    _json(parser)
-    actions = parser.add_subparsers(dest="action", metavar="")
-    listed = actions.add_parser("list", help="all of them (the default)")
-    listed.add_argument("--state", choices=states)
-    listed.add_argument("--limit", type=_whole(1, 10_000), default=100, metavar="N", help="callbacks at most (100)")
-    _json(listed, again=True)
+    _listing(parser)
+    actions = parser.add_subparsers(dest="action", metavar="COMMAND")
+    _listing(_command(actions, "list", "list them (the default)"), again=True)
     for name, says in (("retry", "deliver one now, a dead one too"), ("cancel", "take one back")):
-        action = actions.add_parser(name, help=says)
-        action.add_argument("id", metavar="ID")
+        action = _command(actions, name, says)
+        action.add_argument("id", metavar="ID", help="the callback's id, as `callrouter callbacks` lists it")
         _json(action, again=True)
+
+
+def _listing(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
+    """Which callbacks, and how many; ``again`` as for `_json`."""
+    states = ("pending", "delivered", "cancelled", "dead")
+    no_state, most = (argparse.SUPPRESS, argparse.SUPPRESS) if again else (None, 100)
+    parser.add_argument("--state", choices=states, default=no_state, help="those in this state")
+    parser.add_argument("--limit", type=_whole(1, 10_000), default=most, metavar="N", help="callbacks at most (100)")
+    _json(parser, again=again)
 
 
 def _json(parser: argparse.ArgumentParser, *, again: bool = False) -> None:

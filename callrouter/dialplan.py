@@ -4,7 +4,7 @@ Reading them from a folder, with every mistake at once, is ``plans.py``.
 The docstrings of the fields are the descriptions in ``dialplans/schema.json``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -237,14 +237,9 @@ class Plan(Section):
 
     @model_validator(mode="after")
     def _whole(self) -> "Plan":
-        if not self.all_numbers:
-            raise _mistake("numbers", "name at least one inbound or transfer number")
-        twice = sorted({number for number in self.all_numbers if self.all_numbers.count(number) > 1})
-        if twice:
-            raise _mistake("numbers", f"name each number once; twice there: {', '.join(twice)}")
-        unknown = [name for name in self.unsold.sell_lead if name not in self.buyers]
-        if unknown:
-            raise _mistake("unsold.sell_lead", f"add {', '.join(unknown)} under buyers, or remove it here")
+        found = disagreements(self.all_numbers, tuple(self.buyers), self.unsold.sell_lead)
+        if found:
+            raise PydanticCustomError("mistakes", "keys disagree", {"found": found})
         return self
 
     def kind_of(self, number: str) -> CallKind | None:
@@ -257,6 +252,20 @@ class Plan(Section):
     def all_numbers(self) -> tuple[str, ...]:
         """Inbound and transfer numbers."""
         return (*self.numbers.inbound, *self.numbers.transfer)
+
+
+def disagreements(numbers: Sequence[str], buyers: Collection[str], sell_lead: Sequence[str]) -> list[tuple[str, str]]:
+    """What is wrong between keys that are each right by themselves: the key, and what to do about it."""
+    found = []
+    if not numbers:
+        found.append(("numbers", "name at least one inbound or transfer number"))
+    twice = sorted({number for number in numbers if numbers.count(number) > 1})
+    if twice:
+        found.append(("numbers", f"name each number once; twice there: {', '.join(twice)}"))
+    unknown = [name for name in sell_lead if name not in buyers]
+    if unknown:
+        found.append(("unsold.sell_lead", f"add {', '.join(unknown)} under buyers, or remove it here"))
+    return found
 
 
 def _mistake(key: str, remedy: str) -> PydanticCustomError:

@@ -23,6 +23,7 @@ _OWN_FIELDS = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {
     "message",
     "asctime",
     "taskName",
+    "color_message",  # the server's own, for its own formatter
 }
 _EXACT_FIELDS = frozenset({"time", "level", "logger", "message", "call_id"})
 
@@ -142,6 +143,7 @@ def configure_logging(stream: TextIO, level: str = "INFO", secrets: Iterable[str
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+        logger.setLevel(logging.WARNING)  # it tells of starts and stops, and so do we, with fields
     access = logging.getLogger("uvicorn.access")
     access.propagate = False
     access.disabled = True

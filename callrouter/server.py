@@ -2,13 +2,12 @@
 
 import asyncio
 import logging
-import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from random import SystemRandom
+from socket import socket
 from types import FrameType
 from typing import Any
 
@@ -17,9 +16,8 @@ import uvicorn
 from callrouter import logs
 from callrouter.app import App
 from callrouter.domain.clock import SystemClock
+from callrouter.errors import CallrouterError
 from callrouter.settings import Settings
-
-RESTART_AFTER_S = 1.0
 
 log = logging.getLogger("callrouter")
 
@@ -27,13 +25,24 @@ log = logging.getLogger("callrouter")
 class DrainingServer(uvicorn.Server):
     """On the first signal the instance drains while webhooks are still answered; then the server stops.
 
-    A second signal stops at once.
+    A second signal stops at once, and the process then ends by that signal.
     """
 
     def __init__(self, config: uvicorn.Config, app: App) -> None:
         super().__init__(config)
         self._app = app
         self._draining: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Start, and say so when it is done. What the server says of a failed start is left out: we tell why."""
+        words = logging.getLogger("uvicorn.error")
+        words.addFilter(_nothing)
+        try:
+            await super().startup(sockets)
+        finally:
+            words.removeFilter(_nothing)
+        place = {"host": self.config.host, "port": self.config.port}
+        log.info("serving", extra={"instance": self._app.instance.name, **place})
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self._draining is not None:
@@ -64,42 +73,42 @@ def uvicorn_options(host: str, port: int) -> dict[str, Any]:
 
 
 def serve(settings: Settings, environ: Mapping[str, str], host: str, port: int) -> int:
-    """Serve until told to stop. Returns the exit status; raises `ConfigurationError` for broken dialplans."""
+    """Serve until told to stop. Returns the exit status.
+
+    Raises `ConfigurationError` for broken dialplans, and `CallrouterError` in one line when it cannot start.
+    """
     app = App(settings, environ, SystemClock(), SystemRandom())
     secrets = {*settings.secrets, *app.instance.plan_book.current.secrets}
     redaction = logs.configure_logging(sys.stderr, secrets=secrets)
     app.instance.on_plans = lambda plans: redaction.hide(plans.secrets)
     server = DrainingServer(uvicorn.Config(app, **uvicorn_options(host, port)), app)
-    log.info("serving", extra={"instance": app.instance.name, "host": host, "port": port})
-    server.run()
+    try:
+        server.run()
+    except SystemExit:  # uvicorn's way to give a start up
+        if app.failure is not None:
+            raise _told(app.failure, settings) from app.failure
+        raise CallrouterError(f"cannot listen on {host} port {port}") from None
     return 0 if server.started else 1
 
 
-def serve_many(host: str, port: int, workers: int) -> int:
-    """Several independent instances on consecutive ports, each started again if it dies."""
-    children = {port + i: _child(host, port + i) for i in range(workers)}
-    stopping = False
+def _told(failure: Exception, settings: Settings) -> Exception:
+    """Why the instance did not start, in one line that names the remedy; what is nobody's fault but ours as it is."""
+    from sqlalchemy.exc import SQLAlchemyError
 
-    def stop(sig: int, frame: FrameType | None) -> None:
-        nonlocal stopping
-        stopping = True
-        for process in children.values():
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    while not stopping:
-        time.sleep(RESTART_AFTER_S)
-        for own_port, process in list(children.items()):
-            if not stopping and process.poll() is not None:
-                if process.returncode == 2:  # configuration: starting again cannot help
-                    stop(signal.SIGTERM, None)
-                    break
-                children[own_port] = _child(host, own_port)
-    return max(abs(process.wait()) for process in children.values())
+    if isinstance(failure, CallrouterError):
+        return failure
+    if isinstance(failure, SQLAlchemyError) or (settings.database_url and isinstance(failure, OSError)):
+        remedy = "CALLROUTER_DATABASE_URL" if settings.database_url else "CALLROUTER_DATA_DIR"
+        # A driver's own words may hold the user and the password.
+        return CallrouterError(f"the ledger does not open: {type(failure).__name__}; check {remedy}")
+    if isinstance(failure, OSError):
+        place = failure.filename or settings.data_dir
+        why = (failure.strerror or type(failure).__name__).lower()
+        return CallrouterError(f"cannot use {place}: {why}; set CALLROUTER_DATA_DIR")
+    if isinstance(failure, subprocess.SubprocessError):
+        return CallrouterError("the embedded engine did not start in time; set CALLROUTER_REDIS_URL or try again")
+    return failure
 
 
-def _child(host: str, port: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "callrouter", "serve", "--host", host, "--port", str(port)]
-    return subprocess.Popen(command, env=os.environ.copy())  # noqa: S603 - our own program
+def _nothing(record: logging.LogRecord) -> bool:
+    return False

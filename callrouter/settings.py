@@ -1,6 +1,7 @@
 """Settings: one frozen value, read once from the environment, every mistake at once."""
 
 import difflib
+import importlib.util
 import re
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
@@ -21,6 +22,15 @@ _TWILIO_ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}")
 _OTHER_ACCOUNT = re.compile(r"[0-9A-Za-z-]{1,64}")
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,39}")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
+_DATABASE_DRIVERS = {
+    "postgresql": "asyncpg",
+    "postgresql+asyncpg": "asyncpg",
+    "sqlite": "aiosqlite",
+    "sqlite+aiosqlite": "aiosqlite",
+}
+"""The package that speaks to each kind of database; PostgreSQL's is installed by those who use it."""
+NEAR = 0.8
+"""How alike two names must be for one to be a slip of the pen for the other."""
 
 
 class Role(StrEnum):
@@ -135,28 +145,28 @@ def warnings(settings: Settings) -> list[Mistake]:
 
 
 def _public_url(raw: str) -> str:
-    url = _http_url(raw)
+    url = _http_url(raw, example="https://calls.example.com")
     parts = urlsplit(url)
     if parts.query or parts.fragment or "?" in raw or "#" in raw:
         raise _WrongValueError("leave out everything from ? or # on")
     return url.rstrip("/")
 
 
-def _http_url(raw: str) -> str:
+def _http_url(raw: str, *, example: str) -> str:
     try:
         parts = urlsplit(raw)
         port_is_wrong = parts.port == 0
     except ValueError:
-        raise _WrongValueError("write an absolute URL such as https://calls.example.com") from None
+        raise _WrongValueError(f"write an absolute URL such as {example}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or port_is_wrong or re.search(r"\s", raw):
-        raise _WrongValueError("write an absolute URL such as https://calls.example.com")
+        raise _WrongValueError(f"write an absolute URL such as {example}")
     if "@" in parts.netloc:
         raise _WrongValueError("leave the user name and password out of the URL")
     return raw
 
 
 def _api_url(raw: str) -> str:
-    return _http_url(raw).rstrip("/")
+    return _http_url(raw, example=TWILIO_API_URL).rstrip("/")
 
 
 def _url_of(*schemes: str, example: str) -> Callable[[str], str]:
@@ -170,6 +180,14 @@ def _url_of(*schemes: str, example: str) -> Callable[[str], str]:
         return raw
 
     return read
+
+
+def _database_url(raw: str) -> str:
+    url = _url_of(*_DATABASE_DRIVERS, example="postgresql://user:password@db.example/callrouter")(raw)
+    driver = _DATABASE_DRIVERS[urlsplit(url).scheme]
+    if importlib.util.find_spec(driver) is None:
+        raise _WrongValueError(f"the driver {driver} is not installed; pip install {driver}")
+    return url
 
 
 def _folder(raw: str) -> Path:
@@ -226,13 +244,7 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
         _url_of("redis", "rediss", "unix", example="redis://engine.example:6379/0"),
     ),
     "CALLROUTER_DATA_DIR": ("data_dir", _folder),
-    "CALLROUTER_DATABASE_URL": (
-        "database_url",
-        _url_of(
-            *("postgresql", "postgresql+asyncpg", "sqlite", "sqlite+aiosqlite"),
-            example="postgresql://user:password@db.example/callrouter",
-        ),
-    ),
+    "CALLROUTER_DATABASE_URL": ("database_url", _database_url),
     "CALLROUTER_DIALPLANS": ("dialplans", _folder),
     "CALLROUTER_API_TOKENS": ("api_tokens", _tokens),
     "TWILIO_ACCOUNT_SID": ("twilio_account_sid", str),
@@ -249,15 +261,15 @@ _REQUIRED: Mapping[str, str] = {
 
 
 def _unknown(environ: Mapping[str, str]) -> list[Mistake]:
-    mistakes = []
-    for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in _VARIABLES:
-            near = difflib.get_close_matches(name, _VARIABLES, n=1)
-            remedy = (
-                f"there is no such setting; did you mean {near[0]}?" if near else "there is no such setting; unset it"
-            )
-            mistakes.append(Mistake(ENVIRONMENT, name, remedy))
-    return mistakes
+    strange = [name for name in sorted(environ) if name.startswith(PREFIX) and name not in _VARIABLES]
+    return [Mistake(ENVIRONMENT, name, f"there is no such setting; {_instead_of(name)}") for name in strange]
+
+
+def _instead_of(name: str) -> str:
+    # Without the prefix, which makes any two of them alike.
+    own = {known.removeprefix(PREFIX): known for known in _VARIABLES if known.startswith(PREFIX)}
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), own, n=1, cutoff=NEAR)
+    return f"did you mean {own[near[0]]}?" if near else f"unset it (known: {', '.join(sorted(own.values()))})"
 
 
 def _account_mistakes(values: Mapping[str, object]) -> list[Mistake]:

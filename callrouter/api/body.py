@@ -64,7 +64,7 @@ async def _read(request: Request) -> bytes:
 
 
 def _unknown(key: str, model: type[BaseModel]) -> str:
-    near = difflib.get_close_matches(key, model.model_fields, n=1)
+    near = difflib.get_close_matches(key, model.model_fields, n=1, cutoff=0.75)
     return f"unknown; did you mean {near[0]}?" if near else f"unknown; known are {', '.join(model.model_fields)}"
 
 

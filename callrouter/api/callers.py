@@ -3,7 +3,7 @@
 import ipaddress
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import redis.asyncio as redis
@@ -19,6 +19,7 @@ from callrouter.api.problems import not_found, wrong_keys
 from callrouter.domain.caller import Caller
 from callrouter.domain.phone import caller_number
 from callrouter.engine.client import Engine
+from callrouter.places import zips
 from callrouter.settings import ApiToken
 
 log = logging.getLogger("callrouter.api")
@@ -29,15 +30,10 @@ MAX_FIELDS_CHARS = 8_192
 MAX_TTL_S = 30 * 86_400
 
 
-def _formed(pattern: str, remedy: str) -> Callable[[str], str]:
-    whole = re.compile(pattern, re.ASCII)
-
-    def check(text: str) -> str:
-        if not whole.fullmatch(text):
-            raise ValueError(remedy)
-        return text
-
-    return check
+def _email(text: str) -> str:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", text, re.ASCII):
+        raise ValueError("write an e-mail address")
+    return text
 
 
 def _ip(text: str) -> str:
@@ -47,10 +43,31 @@ def _ip(text: str) -> str:
         raise ValueError("write an IPv4 or IPv6 address") from None
 
 
+def _zip(text: str) -> str:
+    if not _FIVE_DIGITS.fullmatch(text):
+        raise ValueError("write five digits")
+    if zips.lookup(text) is None:
+        raise ValueError("there is no such zip code")
+    return text
+
+
+def _state(text: str) -> str:
+    if not _TWO_CAPITALS.fullmatch(text):
+        raise ValueError("write two capital letters")
+    if text not in _MILITARY and not zips.zones_of_state(text):
+        raise ValueError("there is no such state")
+    return text
+
+
+_FIVE_DIGITS = re.compile(r"\d{5}", re.ASCII)
+_TWO_CAPITALS = re.compile(r"[A-Z]{2}")
+_MILITARY = frozenset({"AA", "AE", "AP"})
+"""States of the mail that lie in no time zone."""
+
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-_Zip = Annotated[_Text, AfterValidator(_formed(r"\d{5}", "write five digits"))]
-_State = Annotated[_Text, AfterValidator(_formed(r"[A-Z]{2}", "write two capital letters"))]
-_Email = Annotated[_Text, AfterValidator(_formed(r"[^@\s]+@[^@\s]+", "write an e-mail address"))]
+_Zip = Annotated[_Text, AfterValidator(_zip)]
+_State = Annotated[_Text, AfterValidator(_state)]
+_Email = Annotated[_Text, AfterValidator(_email)]
 _FieldName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 _FieldText = Annotated[str, StringConstraints(max_length=2000)]
 

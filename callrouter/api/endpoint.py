@@ -17,7 +17,7 @@ from callrouter.settings import ApiToken, Role
 
 log = logging.getLogger("callrouter.api")
 
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def endpoint(path: str, tokens: Sequence[ApiToken], actions: Mapping[str, Action
             log.exception("API request failed", extra={"route": path, "method": request.method})
             return answer(Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this failed on our side; it is logged"))
 
-    return Route(path, serve, methods=list(_METHODS), name=path)
+    return Route(path, serve, methods=list(METHODS), name=path)
 
 
 def json_answer(content: Any, status: HTTPStatus = HTTPStatus.OK) -> Response:

@@ -27,7 +27,10 @@ class JobKind(StrEnum):
 
 
 class JobState(StrEnum):
-    """Where a job stands. A pending one is due, waiting, or with a worker."""
+    """Where a job stands. A pending one is due, waiting, or with a worker.
+
+    A callback that was taken back after its delivery is cancelled; its ``cancel`` job tells the dialler.
+    """
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -66,7 +69,7 @@ class Job:
     done_at: float | None
     last_error: str
     stands_until: float | None
-    """Of a delivered callback: when the person is called."""
+    """Of a delivered callback that was not taken back: when the person is called."""
     renewed: bool = False
     """It may be at the dialler by what was known before: that is taken back first."""
 
@@ -223,7 +226,7 @@ def _job(fields: Mapping[str, str]) -> Job:
     return Job(
         id=fields["id"],
         kind=JobKind(fields["kind"]),
-        state=JobState(fields["state"]),
+        state=_state(fields),
         due_at=int(fields["due_ms"]) / 1000,
         deadline_at=int(fields["deadline_ms"]) / 1000,
         payload=json.loads(fields["payload"]),
@@ -233,6 +236,19 @@ def _job(fields: Mapping[str, str]) -> Job:
         leased_until=int(fields["lease_ms"]) / 1000,
         done_at=int(fields["done_ms"]) / 1000 if "done_ms" in fields else None,
         last_error=fields["last_error"],
-        stands_until=int(fields["stands_until_ms"]) / 1000 if "stands_until_ms" in fields else None,
+        stands_until=_stands_until(fields),
         renewed="renewed" in fields,
     )
+
+
+def _state(fields: Mapping[str, str]) -> JobState:
+    state = JobState(fields["state"])
+    taken_back = state is JobState.DELIVERED and "withdrawn" in fields
+    return JobState.CANCELLED if taken_back else state
+
+
+def _stands_until(fields: Mapping[str, str]) -> float | None:
+    """No time is 0: a delivered ``cancel`` calls nobody."""
+    if _state(fields) is not JobState.DELIVERED:
+        return None
+    return int(fields.get("stands_until_ms", 0)) / 1000 or None

@@ -31,7 +31,8 @@ class Spool:
 
     def keep(self, commit: Commit, version: int, now: float) -> None:
         """Store one transition on disk. Raises `OSError` when the disk refuses."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
         self._count += 1
         name = f"{int(now * 1000):015d}-{os.getpid()}-{self._count:06d}.json"
         body = {

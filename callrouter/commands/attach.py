@@ -59,7 +59,7 @@ async def _engine(settings: Settings, clock: Clock) -> Engine:
         return Engine.at_url(settings.redis_url, clock, client_name="callrouter-command")
     if not (settings.data_dir / "engine").is_dir():
         raise CallrouterError(
-            f"no service has run in {settings.data_dir}; set CALLROUTER_DATA_DIR or CALLROUTER_REDIS_URL"
+            f"no service has run in {settings.data_dir.absolute()}; set CALLROUTER_DATA_DIR or CALLROUTER_REDIS_URL"
         )
     path = await asyncio.to_thread(embedded.ensure_running, settings.data_dir)
     return Engine.at_socket(str(path), clock, client_name="callrouter-command")

@@ -32,13 +32,13 @@ def _header(call: Record) -> str:
     if call["buyer"]:
         talk = f"{call['bridged_s']} s of {call['min_duration_s']} s: {'' if call['qualified'] else 'not '}qualified"
         lines += [("buyer", f"{call['buyer']}, {money(call['payout'])}"), ("talk", talk)]
-    lines.append(("callback", _callback(call["callback"])))
+    lines.append(("callback", _callback(call["callback"], live=call["outcome"] is None)))
     return "".join(f"{name:<9} {value}\n" for name, value in lines)
 
 
-def _callback(callback: Record | None) -> str:
+def _callback(callback: Record | None, *, live: bool) -> str:
     if callback is None:
-        return "none owed"
+        return "not decided yet" if live else "none owed"
     if callback["id"] is None:
         return f"none: {callback['why']}"
     return f"{callback['id']}, from {clock_time(callback['due_at'])} UTC"

@@ -13,7 +13,10 @@ from callrouter.commands.attach import Attached, attached
 from callrouter.commands.tables import clock_time, table
 from callrouter.errors import CallrouterError, NotFound
 
-COLUMNS = ("id", "kind", "state", "due (UTC)", "attempts", "plan", "phone", "calls at (UTC)", "last error")
+COLUMNS = (
+    *("id", "kind", "state", "next delivery (UTC)", "attempts", "plan", "phone"),
+    *("person called from (UTC)", "last error"),
+)
 
 _DONE = {
     "requeued": "it is due now",
@@ -69,7 +72,8 @@ def _table(jobs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _row(job: Mapping[str, Any]) -> tuple[object, ...]:
+    next_at = clock_time(job["due_at"]) if job["state"] == JobState.PENDING else None
     return (
-        job["id"], job["kind"], job["state"], clock_time(job["due_at"]), job["attempts"],
+        job["id"], job["kind"], job["state"], next_at, job["attempts"],
         job["plan"], job["phone"], clock_time(job["calls_at"]), job["last_error"],
     )  # fmt: skip

@@ -5,6 +5,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from callrouter.commands.call_page import call_page
 from callrouter.domain.clock import SystemClock
@@ -46,7 +47,7 @@ def _where_to_look(played: Played, *, keep: bool) -> str:
         )
         return "".join(parts)
     sid = played.told.call.sid if played.told else "SID"
-    command = f"CALLROUTER_DATA_DIR={played.data_dir} {sys.executable} -m callrouter"
+    command = f"CALLROUTER_DATA_DIR={played.data_dir} {own_command(sys.argv[0], sys.executable)}"
     parts.append(
         "Where to look\n"
         f"  metrics    {played.url}/metrics\n"
@@ -54,6 +55,13 @@ def _where_to_look(played: Played, *, keep: bool) -> str:
         f"  a call     {command} calls show {sid}\n"
         f"  all calls  {command} calls\n"
         f"  callbacks  {command} callbacks\n"
+        f"  API        curl -H 'Authorization: Bearer {played.ops_token}' {played.url}/api/v1/calls\n"
+        f"  log        {played.log}\n"
         "Ctrl-C ends it.\n"
     )
     return "".join(parts)
+
+
+def own_command(started_as: str, python: str) -> str:
+    """How this program was started, to be started again: by its script, or as a module of ``python``."""
+    return started_as if Path(started_as).name == "callrouter" else f"{python} -m callrouter"

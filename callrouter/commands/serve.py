@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from callrouter import server
 from callrouter.commands.configuration import read_configuration
+from callrouter.commands.workers import serve_many
+from callrouter.domain.clock import SystemClock
 
 
 def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -22,7 +24,8 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
             sys.stderr.write(f"callrouter: cannot listen on {arguments.host} port {port}: {why}\n")
             return 1
     if arguments.workers > 1:
-        return server.serve_many(arguments.host, arguments.port, arguments.workers)
+        secrets = configuration.settings.secrets
+        return serve_many(arguments.host, arguments.port, arguments.workers, SystemClock(), secrets)
     return server.serve(configuration.settings, environ, arguments.host, arguments.port)
 
 

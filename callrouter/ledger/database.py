@@ -18,7 +18,7 @@ _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000")
 
 def sqlite_url(data_dir: Path) -> str:
     """The default ledger, a file in the data folder (which is made if it is missing)."""
-    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # callers' data: nobody else's business
     return f"sqlite+aiosqlite:///{(data_dir / 'ledger.db').resolve()}"
 
 

@@ -46,7 +46,7 @@ def _run(connection: Connection) -> None:
 
 def _lock(file: Path) -> int:
     """An exclusive lock beside the file; waits for it."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = os.open(file.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o600)
     fcntl.flock(handle, fcntl.LOCK_EX)
     return handle

@@ -1,12 +1,13 @@
 """One dialplan file: bytes in; a plan, or every mistake in it, out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from pydantic import ValidationError
 
 from callrouter.dialplan import BuyerEntry, Plan
 from callrouter.errors import Mistake
+from callrouter.plans.broken import broken_disagreements, readable_entries
 from callrouter.plans.remedies import remedies
 from callrouter.plans.yaml_text import fill_in, read_yaml
 
@@ -34,25 +35,19 @@ def read_plan(
             for path, remedy in remedies(error)
             if path not in lacking  # said already: the variable is missing
         ]
+        said = {mistake.key for mistake in mistakes}
+        mistakes += [Mistake(where, key, remedy) for key, remedy in broken_disagreements(filled) if key not in said]
     said = {mistake.key for mistake in mistakes}
-    for name, entry in _entries(plan, filled).items():
+    for name, entry in (plan.buyers if plan is not None else readable_entries(filled)).items():
         found = (_under(name, mistake, where) for mistake in catalogue_check(entry, where))
-        mistakes += [mistake for mistake in found if mistake.key not in said]
+        mistakes += [mistake for mistake in found if not _is_said(mistake.key, said)]
     return (None, mistakes) if mistakes else (plan, [])
 
 
-def _entries(plan: Plan | None, filled: object) -> Mapping[str, BuyerEntry]:
-    """The buyers to hold against the catalogue; of a broken plan those that are whole by themselves."""
-    if plan is not None:
-        return plan.buyers
-    buyers = filled.get("buyers") if isinstance(filled, dict) else None
-    whole = {}
-    for name, raw in buyers.items() if isinstance(buyers, dict) else ():
-        try:
-            whole[str(name)] = BuyerEntry.model_validate(raw)
-        except ValidationError:
-            continue  # its own mistakes are listed already
-    return whole
+def _is_said(key: str, said: Collection[str]) -> bool:
+    """Whether this key, or a section that it is in, has a mistake already; those of ``buyers`` itself do not count."""
+    parts = key.split(".")
+    return any(".".join(parts[:end]) in said for end in range(2, len(parts) + 1))
 
 
 def _under(buyer: str, mistake: Mistake, where: str) -> Mistake:

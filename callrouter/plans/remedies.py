@@ -12,6 +12,9 @@ from pydantic_core import ErrorDetails
 
 from callrouter.dialplan import PATTERN_REMEDIES, Plan
 
+NEAR = 0.75
+"""How alike two names must be for one to be a slip of the pen for the other."""
+
 Path = tuple[str | int, ...]
 
 _BY_TYPE = {
@@ -40,14 +43,21 @@ def remedies(error: ValidationError) -> list[tuple[Path, str]]:
     """The path of each wrong key and what to do about it, one entry a path."""
     found: dict[Path, list[str]] = {}
     for detail in error.errors(include_url=False):
-        path, remedy = _explained(detail)
-        texts = found.setdefault(path, [])
-        if remedy not in texts:
-            texts.append(remedy)
+        for path, remedy in _explained(detail):
+            texts = found.setdefault(path, [])
+            if remedy not in texts:
+                texts.append(remedy)
     return [(path, ", or ".join(texts)) for path, texts in found.items()]
 
 
-def _explained(detail: ErrorDetails) -> tuple[Path, str]:
+def _explained(detail: ErrorDetails) -> list[tuple[Path, str]]:
+    """A check between keys finds several things at once; a wrong value is one."""
+    if detail["type"] == "mistakes":
+        return [(tuple(key.split(".")), remedy) for key, remedy in detail["ctx"]["found"]]
+    return [_of_key(detail)]
+
+
+def _of_key(detail: ErrorDetails) -> tuple[Path, str]:
     kind, context = detail["type"], detail.get("ctx", {})
     path = _known_path(detail["loc"])
     if kind == "mistake":
@@ -76,7 +86,7 @@ def _of_value(kind: str, context: dict[str, Any], message: str) -> str:
 
 def _unknown_key(path: Path) -> str:
     fields = _fields_of(path[:-1])
-    near = difflib.get_close_matches(str(path[-1]), fields, n=1)
+    near = difflib.get_close_matches(str(path[-1]), fields, n=1, cutoff=NEAR)
     if near:
         return f"unknown key; did you mean {near[0]}?"
     return f"unknown key; remove it (known here: {', '.join(sorted(fields))})"

@@ -98,3 +98,9 @@ async def test_our_own_failure_is_a_problem_and_a_log_line_without_the_path(api:
     (line,) = [json.loads(text) for text in stream.getvalue().splitlines()]
     assert (line["logger"], line["level"], line["route"]) == ("callrouter.api", "error", "/api/v1/calls")
     assert "8185550123" not in stream.getvalue()
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/calls/CA1/more", "/api/v2/calls", "/api/"])
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+async def test_an_unknown_path_of_the_api_is_a_problem(api: Api, method: str, path: str) -> None:
+    assert (await api.ask(method, path))[0] == 404

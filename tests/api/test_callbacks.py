@@ -69,3 +69,28 @@ async def test_an_unknown_callback_is_404(api: Api, method: str, path: str) -> N
 @pytest.mark.parametrize("query", ["state=lost", "limit=0", "sate=dead"])
 async def test_a_wrong_filter_is_refused(api: Api, query: str) -> None:
     assert (await api.ask("GET", f"/api/v1/callbacks?{query}"))[0] == 422
+
+
+async def test_a_delivered_callback_that_is_taken_back_is_cancelled_and_calls_nobody(api: Api) -> None:
+    await api.outbox.stand("cb-1", PAYLOAD, 3600)
+    (job,) = (await api.outbox.claim(1, 30)).jobs
+    await api.outbox.done(job, stands_until=4_000_000_000.0)
+    (before,) = (await api.ask("GET", "/api/v1/callbacks"))[1]["callbacks"]
+    assert (before["state"], before["calls_at"]) == ("delivered", "2096-10-02T07:06:40.000Z")
+    status, body, _ = await api.ask("DELETE", "/api/v1/callbacks/cb-1")
+    assert (status, body["result"]) == (200, "cancel_sent")
+    assert (body["state"], body["calls_at"]) == ("cancelled", None)
+    assert (await api.ask("GET", "/api/v1/callbacks?state=delivered"))[1] == {"callbacks": []}
+    status, body, _ = await api.ask("POST", "/api/v1/callbacks/cb-1/retry")
+    assert (status, body["detail"]) == (409, "it was cancelled")
+
+
+async def test_a_cancel_that_was_delivered_calls_nobody(api: Api) -> None:
+    await api.outbox.stand("cb-1", PAYLOAD, 3600)
+    (job,) = (await api.outbox.claim(1, 30)).jobs
+    await api.outbox.done(job, stands_until=4_000_000_000.0)
+    await api.outbox.cancel("cb-1")
+    (cancel,) = (await api.outbox.claim(1, 30)).jobs
+    await api.outbox.done(cancel)
+    (listed,) = (await api.ask("GET", "/api/v1/callbacks?state=delivered"))[1]["callbacks"]
+    assert (listed["kind"], listed["calls_at"]) == ("cancel", None)

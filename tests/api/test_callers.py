@@ -118,3 +118,17 @@ async def test_a_body_over_the_cap_is_refused(api: Api) -> None:
 async def test_a_stored_caller_that_cannot_be_read_is_unknown(engine: Engine) -> None:
     await engine.set(engine.keys.caller(PHONE), "{", 60)
     assert await known_caller(engine, PHONE) is None
+
+
+async def test_a_zip_or_a_state_that_does_not_exist_is_refused(api: Api) -> None:
+    status, body, _ = await api.ask("PUT", "/api/v1/callers/8185550123", json={"zip": "00000", "state": "ZZ"})
+    assert status == 422
+    assert {error["key"]: error["remedy"] for error in body["errors"]} == {
+        "zip": "there is no such zip code",
+        "state": "there is no such state",
+    }
+
+
+@pytest.mark.parametrize("state", ["TX", "PR", "AE"])
+async def test_states_territories_and_the_militarys_are_states(api: Api, state: str) -> None:
+    assert (await api.ask("PUT", "/api/v1/callers/8185550123", json={"state": state}))[0] == 200

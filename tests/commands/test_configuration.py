@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.command import API_TOKEN, DATABASE_PASSWORD, SECRETS, callrouter, environment, write_plan
+from tests.commands.command import API_TOKEN, DATABASE_PASSWORD, HOME, SECRETS, callrouter, environment, write_plan
 
 
 @pytest.mark.parametrize("command", ["serve", "check"])
@@ -49,8 +49,11 @@ def test_mistakes_are_told_as_json_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("as_json", [False, True])
 def test_check_shows_what_is_in_effect_and_no_secret(tmp_path: Path, *, as_json: bool) -> None:
     write_plan(tmp_path)
+    (tmp_path / "drivers" / "asyncpg").mkdir(parents=True)
+    (tmp_path / "drivers" / "asyncpg" / "__init__.py").touch()
     environ = environment(tmp_path) | {
         "CALLROUTER_DATABASE_URL": f"postgresql://ledger:{DATABASE_PASSWORD}@db.example/calls",
+        "PYTHONPATH": f"{HOME}:{tmp_path / 'drivers'}",
     }
     done = callrouter("check", *(["--json"] if as_json else []), environ=environ)
     assert (done.returncode, done.stderr) == (0, "")
@@ -89,3 +92,45 @@ def test_an_engine_that_is_out_is_told_in_one_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("callrouter: ")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_check_tries_the_data_folder_and_leaves_nothing_there(tmp_path: Path) -> None:
+    write_plan(tmp_path)
+    done = callrouter("check", environ=environment(tmp_path) | {"CALLROUTER_DATA_DIR": "/proc/x"})
+    assert done.returncode == 2
+    assert done.stderr.startswith("environment: CALLROUTER_DATA_DIR: nothing can be written in /proc: ")
+    assert callrouter("check", environ=environment(tmp_path)).returncode == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["dialplans"]
+
+
+def test_check_shows_each_plans_effective_values(tmp_path: Path) -> None:
+    write_plan(tmp_path, auction={"deadline_s": 7.5}, bridge={"caller_id": "+18885550199"})
+    environ = environment(tmp_path)
+    (shown,) = json.loads(callrouter("check", "--json", environ=environ).stdout)["plans"]
+    wanted = {"intake.attempts": 2, "auction.deadline_s": 7.5, "bridge.caller_id": "+18885550199"}
+    assert wanted.items() <= shown["effective"].items()
+    assert "unsold.callback.hours" in shown["effective"]
+    page = " ".join(callrouter("check", environ=environ).stdout.split())
+    for told in ("auction.deadline_s 7.5", "auction.floor ", "bridge.early_hangup_s ", "08:00 to 21:00"):
+        assert told in page
+
+
+def test_check_warns_of_a_list_of_lead_buyers_that_does_nothing_yet(tmp_path: Path) -> None:
+    write_plan(tmp_path, unsold={"sell_lead": ["contactability"]})
+    done = callrouter("check", environ=environment(tmp_path))
+    assert done.returncode == 0
+    assert "warning: plan auto: unsold.sell_lead: leads are not sold yet" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [("calls", "show"), ("callbacks", "list"), ("callbacks", "retry"), ("serve",)])
+def test_every_command_says_what_it_is_for(arguments: tuple[str, ...]) -> None:
+    done = callrouter(*arguments, "--help", environ={})
+    assert done.returncode == 0
+    about = done.stdout.split("\n\n")[1]
+    assert about[0].isupper()
+    assert about.rstrip().endswith(".")
+
+
+def test_where_no_service_has_run_is_told_from_the_root(tmp_path: Path) -> None:
+    done = callrouter("calls", environ={"CALLROUTER_DATA_DIR": "no-such-folder"})
+    assert f"no service has run in {Path('no-such-folder').absolute()};" in done.stderr

@@ -1,13 +1,17 @@
 """The demo from outside."""
 
+import asyncio
+import re
 import signal
 from pathlib import Path
 
+import aiohttp
 import pytest
 
+from callrouter.commands.demo import own_command
 from callrouter.simulator.carrier import DialRecord
 from callrouter.simulator.demo.checks import offer_age_s
-from callrouter.simulator.demo.summary import quantile
+from callrouter.simulator.demo.summary import pings, quantile, story_name
 from callrouter.simulator.demo.world import NUMBER, with_holds
 from callrouter.simulator.partners import PartnerOffer
 from callrouter.simulator.scenarios import Story, scenarios
@@ -22,7 +26,7 @@ def test_the_demo_tells_every_story_and_all_totals_agree(tmp_path: Path) -> None
     assert "MISMATCH" not in done.stdout
     assert done.stdout.endswith("All totals agree.\n")
     for story in Story:
-        assert f"({story.replace('_', ' ')})" in done.stdout
+        assert f"({story_name(story)})" in done.stdout
     for told in ("to bridge      p50", "letsmakealead    ", "timeline (seconds since arrival)"):
         assert told in done.stdout
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("callrouter-demo")]
@@ -84,3 +88,31 @@ def _processes_that_name(text: str) -> list[str]:
         if text.encode() in told:
             found.append(folder.name)
     return found
+
+
+def test_every_ping_is_in_one_of_the_numbers() -> None:
+    assert pings({"offer": 2, "refused": 1}) == "3 pings: 2 offers, 1 refusals"
+    told = pings({"offer": 2, "refused": 1, None: 3, "limited": 1})
+    assert told == "7 pings: 2 offers, 1 refusals, 3 unanswered: the caller had left, 1 failed or limited"
+
+
+def test_the_demo_names_the_command_as_it_was_started() -> None:
+    assert own_command(".venv/bin/callrouter", "python3") == ".venv/bin/callrouter"
+    assert own_command("/x/callrouter/__main__.py", "python3") == "python3 -m callrouter"
+
+
+@pytest.mark.real_time
+async def test_a_demo_that_is_kept_tells_where_to_look(tmp_path: Path) -> None:
+    folder, output = tmp_path / "tmp", tmp_path / "output"
+    folder.mkdir()
+    demo = started("demo", "--calls", "1", "--keep", environ={"TMPDIR": str(folder)}, output=output)
+    try:
+        await wait_until(lambda: "Ctrl-C ends it" in output.read_text(), timeout_s=60)
+        (api,) = re.findall(r"curl -H 'Authorization: (\S+ \S+)' (\S+)", output.read_text())
+        async with aiohttp.ClientSession() as session, session.get(api[1], headers={"Authorization": api[0]}) as got:
+            assert len((await got.json())["calls"]) == 1
+        (log,) = re.findall(r"  log +(\S+)\n", output.read_text())
+        assert await asyncio.to_thread(lambda: '"serving"' in Path(log).read_text())
+    finally:
+        demo.send_signal(signal.SIGINT)
+        demo.wait(timeout=30)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from callrouter.commands.call_page import call_page
 from callrouter.engine import embedded
 from callrouter.simulator.demo.checks import check
 from callrouter.simulator.demo.evidence import Evidence
@@ -65,6 +66,13 @@ def test_calls_show_tells_the_whole_decision(past: Past) -> None:
     assert "no_offer" in unsold.stdout
 
 
+def test_a_live_calls_page_does_not_say_yet_that_no_callback_is_owed(past: Past) -> None:
+    ended = past.evidence.told[0].record
+    assert ended is not None
+    assert "callback  none owed" in call_page(ended)
+    assert "callback  not decided yet" in call_page({**ended, "outcome": None})
+
+
 def test_calls_show_as_json_is_the_record_of_the_api(past: Past) -> None:
     done = callrouter("calls", "show", "--json", past.bridged, environ=past.environ)
     assert json.loads(done.stdout) == past.evidence.told[0].record
@@ -84,16 +92,21 @@ def test_a_callback_is_listed_tried_again_and_taken_back_once(past: Past) -> Non
     (row,) = listed.stdout.splitlines()[1:]
     assert row.startswith(job)
     assert "pending" in row
+    heads = listed.stdout.splitlines()[0]
+    assert "next delivery (UTC)" in heads
+    assert "person called from (UTC)" in heads
     assert past.evidence.told[1].scenario.caller.from_ in row
     (as_json,) = json.loads(callrouter("callbacks", "list", "--json", environ=past.environ).stdout)["callbacks"]
     assert as_json["attempts"] >= 1
     assert as_json["last_error"]
     assert callrouter("callbacks", "retry", job, environ=past.environ).returncode == 0
     assert callrouter("callbacks", "cancel", job, environ=past.environ).returncode == 0
+    rows = [row.split() for row in callrouter("callbacks", environ=past.environ).stdout.splitlines()]
+    assert [row[1:4] for row in rows if row[0] == job] == [["callback", "cancelled", "-"]]
     again = callrouter("callbacks", "cancel", job, environ=past.environ)
     assert (again.returncode, again.stderr) == (1, f"callrouter: {job}: it is over already\n")
     # It had been tried, so the dialler may have it: the cancel goes there too.
-    pending = json.loads(callrouter("callbacks", "list", "--state", "pending", "--json", environ=past.environ).stdout)
+    pending = json.loads(callrouter("callbacks", "--state", "pending", "--json", environ=past.environ).stdout)
     assert [(job["kind"], job["why"]) for job in pending["callbacks"]] == [("cancel", "operator")]
 
 

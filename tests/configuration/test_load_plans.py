@@ -197,3 +197,38 @@ def test_a_broken_plan_still_has_its_whole_buyers_held_against_the_catalogue(tmp
     keys = [mistake.key for mistake in refused.value.mistakes]
     assert "auction.deadline" in keys
     assert "buyers.acme.mode" in keys
+
+
+def test_every_disagreement_between_keys_is_told_at_once(tmp_path: Path) -> None:
+    """Also of a plan that has a wrong value elsewhere."""
+    twice = plan_text("one", '+18885550104", "+18885550104', "unsold: {sell_lead: [nobody]}\n")
+    disagreeing = ["numbers", "unsold.sell_lead"]
+    assert [key for _, key, _ in mistakes(tmp_path, ("a.yaml", twice))] == disagreeing
+    broken = [key for _, key, _ in mistakes(tmp_path, ("a.yaml", twice + "bridge: {ring_s: soon}\n"))]
+    assert broken == ["bridge.ring_s", *disagreeing]
+
+
+def test_a_broken_plan_without_a_number_is_told_so_unless_its_numbers_cannot_be_read(tmp_path: Path) -> None:
+    def keys(numbers: str) -> list[str]:
+        text = plan_text(more="colour: red\n").replace('{inbound: ["+18885550100"]}', numbers)
+        return [key for _, key, _ in mistakes(tmp_path, ("a.yaml", text))]
+
+    assert keys("{}") == ["colour", "numbers"]
+    assert keys("{inbound: []}") == ["colour", "numbers"]
+    assert keys("{inbound: [env:NO_SUCH]}") == ["numbers.inbound.0", "colour"]
+    assert keys("seven") == ["numbers", "colour"]
+
+
+def test_a_buyer_with_a_wrong_value_is_held_against_the_catalogue_without_it(tmp_path: Path) -> None:
+    text = plan_text(more="    method: form\n    params: {a: [1]}\n").replace("https://acme.example/ping", "ping")
+    text = text.replace("token: env:TOKEN", "tokken: env:TOKEN")
+    written(tmp_path, [("a.yaml", text)])
+    with pytest.raises(ConfigurationError) as refused:
+        load_plans(tmp_path, ENVIRON, Catalogue.load().check_entry)
+    keys = {mistake.key.removeprefix("buyers.acme.") for mistake in refused.value.mistakes}
+    assert {"url", "params.a", "method", "credentials.token", "credentials.tokken"} <= keys
+
+
+def test_a_key_that_resembles_none_is_answered_with_those_that_are_known(tmp_path: Path) -> None:
+    remedy = remedy_of(tmp_path, "auction.winner", "auction: {winner: best}\n")
+    assert remedy == "unknown key; remove it (known here: deadline_s, fast_answer_s, floor)"

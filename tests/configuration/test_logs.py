@@ -128,8 +128,11 @@ def test_the_servers_access_log_is_off_and_its_errors_are_on() -> None:
     stream = io.StringIO()
     logs.configure_logging(stream)
     logging.getLogger("uvicorn.access").info("GET /api/v1/callers/8185550123")
-    logging.getLogger("uvicorn.error").info("started")
-    assert [json.loads(text)["message"] for text in stream.getvalue().splitlines()] == ["started"]
+    logging.getLogger("uvicorn.error").info("Uvicorn running (Press CTRL+C to quit)")
+    logging.getLogger("uvicorn.error").error("broken", extra={"color_message": "\x1b[1mbroken\x1b[0m"})
+    (read,) = map(json.loads, stream.getvalue().splitlines())
+    assert read["message"] == "broken"
+    assert "color_message" not in read
 
 
 def test_the_level_is_heeded() -> None:

@@ -1,5 +1,9 @@
 """Settings from the environment."""
 
+import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
 import pytest
 
 from callrouter.errors import ConfigurationError
@@ -29,6 +33,15 @@ def test_the_least_environment_serves_with_the_documented_defaults() -> None:
     assert settings.api_tokens == ()
 
 
+@pytest.fixture
+def postgresql_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if it were installed: it is a later step, and here nothing connects."""
+    driver = ModuleType("asyncpg")
+    driver.__spec__ = ModuleSpec("asyncpg", None)
+    monkeypatch.setitem(sys.modules, "asyncpg", driver)
+
+
+@pytest.mark.usefixtures("postgresql_driver")
 def test_every_variable_changes_its_setting(tmp_path: object) -> None:
     settings = read_settings(
         {
@@ -168,3 +181,24 @@ def test_the_log_filter_is_told_every_secret() -> None:
         *("auth-token-secret", "signing-secret-1", "p%40ssw0rd-1", "p@ssw0rd-1"),
         *("ops-token-0123456789", "agent-token-0123456"),
     }
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+asyncpg"])
+def test_a_database_whose_driver_is_not_installed_is_a_mistake(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+    found = mistakes({"CALLROUTER_DATABASE_URL": f"{scheme}://me:pass-word-2@db/calls"}, serving=False)
+    assert found == {"CALLROUTER_DATABASE_URL": "the driver asyncpg is not installed; pip install asyncpg"}
+
+
+def test_each_url_has_an_example_of_its_own() -> None:
+    found = mistakes(GOOD | {"TWILIO_API_URL": "twilio", "CALLROUTER_PUBLIC_URL": "calls"})
+    assert found["TWILIO_API_URL"].endswith("such as https://api.twilio.com")
+    assert found["CALLROUTER_PUBLIC_URL"].endswith("such as https://calls.example.com")
+
+
+def test_another_name_is_proposed_only_when_it_is_close() -> None:
+    found = mistakes({"CALLROUTER_PUBLIC_ULR": "x", "CALLROUTER_COLOUR": "x", "CALLROUTER_WORKERS": "x"}, serving=False)
+    assert found["CALLROUTER_PUBLIC_ULR"] == "there is no such setting; did you mean CALLROUTER_PUBLIC_URL?"
+    for name in ("CALLROUTER_COLOUR", "CALLROUTER_WORKERS"):
+        assert "did you mean" not in found[name]
+        assert "CALLROUTER_DATA_DIR, CALLROUTER_DIALPLANS" in found[name]

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -117,3 +118,56 @@ async def test_a_lost_engine_is_one_kind_of_error_and_counted(tmp_path: Path) ->
         await engine.get("x")
     await engine.close()
     assert failed == ["get"]
+
+
+async def test_an_engine_whose_folder_is_gone_is_ended_and_another_one_started(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = tmp_path / "data"
+    engine = open_at(data)
+    await engine.set("k", "lost", 60)
+    await engine.close()
+    before = pid_of(data)
+    shutil.rmtree(data)
+    try:
+        again = open_at(data)
+        assert pid_of(data) != before
+        assert await again.get("k") is None
+        await again.set("k", "kept", 60)
+        await again.close()
+        assert [record.levelname for record in caplog.records if "files are gone" in record.message] == ["ERROR"]
+        os.kill(pid_of(data), signal.SIGKILL)
+        after = open_at(data)
+        assert await after.get("k") == "kept"
+        await after.close()
+    finally:
+        embedded.stop(data)
+
+
+def test_leaving_an_engine_whose_folder_is_gone_ends_it(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    path = embedded.ensure_running(data)
+    shutil.rmtree(data)
+    try:
+        assert embedded.stop_if_last(data)
+        assert not path.exists()
+    finally:
+        embedded.stop(data)
+
+
+def test_a_folder_that_cannot_be_made_names_the_setting() -> None:
+    with pytest.raises(EngineUnavailable, match=r"^cannot use /proc/x: .*; set CALLROUTER_DATA_DIR$"):
+        embedded.ensure_running(Path("/proc/x"))
+
+
+def test_a_folder_for_temporary_files_with_a_long_name_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = tmp_path / ("long" * 20)
+    runtime.mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    path = embedded.ensure_running(tmp_path)
+    try:
+        assert len(str(path)) <= embedded.LONGEST_SOCKET_PATH
+    finally:
+        embedded.stop(tmp_path)

@@ -123,6 +123,9 @@ async def test_the_migrations_make_the_tables_that_the_code_knows(tmp_path: Path
 
 
 def test_a_database_url_gets_the_asynchronous_driver(tmp_path: Path) -> None:
+    assert (tmp_path / "data").exists() is False
+    sqlite_url(tmp_path / "data")
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
     assert ledger_url("postgresql://u:p@h/d", tmp_path) == "postgresql+asyncpg://u:p@h/d"
     assert ledger_url("sqlite:////x/y.db", tmp_path) == "sqlite+aiosqlite:////x/y.db"
     assert ledger_url(None, tmp_path) == sqlite_url(tmp_path)

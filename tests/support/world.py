@@ -25,7 +25,6 @@ from callrouter.simulator.partners.answers import Decide
 from tests.support.engine import fresh_keys, keys_without_end
 from tests.support.served import Served
 from tests.support.virtual_time import EPOCH, VirtualClock, run_virtual
-from tests.support.waiting import wait_until
 
 PUBLIC_URL = "https://calls.example.com"
 INBOUND = "+18885550100"

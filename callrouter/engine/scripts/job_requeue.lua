@@ -6,8 +6,8 @@ local keys = {due = KEYS[1], dead = KEYS[2], recent = KEYS[3], job_prefix = ARGV
 local id = ARGV[3]
 local f = outbox_read(keys, id, 'state', 'lease_ms', 'withdrawn')
 if not f[1] then return 'absent' end
-if f[1] ~= 'pending' and f[1] ~= 'dead' then return f[1] end
 if f[3] then return 'cancelled' end
+if f[1] ~= 'pending' and f[1] ~= 'dead' then return f[1] end
 if f[1] == 'pending' and tonumber(f[2]) > now then return 'leased' end
 local last = redis.call('GET', KEYS[4])
 if last and last ~= id and callback_stands(keys, now, last) then return 'superseded' end

@@ -48,7 +48,7 @@ class Progress:
         for call in reversed(calls):
             if call["outcome"] is not None and call["sid"] not in self._told:
                 self._told.add(call["sid"])
-                story = self._stories.get(call["from"], "stranger").replace("_", " ")
+                story = self._stories.get(call["from"], "stranger")
                 self._out.write(f"{at_s:5.1f} s    {call['from']}  {_ending(call):<44}  ({story})\n")
 
 

@@ -16,7 +16,7 @@ from callrouter.simulator.demo.checks import Check, check
 from callrouter.simulator.demo.evidence import Told, gather
 from callrouter.simulator.demo.progress import Progress
 from callrouter.simulator.demo.service import Service
-from callrouter.simulator.demo.summary import most_telling, summary, verdict
+from callrouter.simulator.demo.summary import most_telling, story_name, summary, verdict
 from callrouter.simulator.demo.world import NUMBER, PACE, SLOW_S, DemoWorld, with_holds
 from callrouter.simulator.scenarios import Scenario, scenarios
 
@@ -43,6 +43,10 @@ class Played:
     agrees: bool
     url: str
     data_dir: Path
+    log: Path
+    """The service's."""
+    ops_token: str
+    """Opens the API of this demo alone, and ends with it."""
     told: Told | None
     """The call worth a look."""
 
@@ -82,7 +86,7 @@ async def _play(options: DemoOptions, clock: Clock, out: TextIO, world: DemoWorl
     started = clock.monotonic()
     calls: list[tuple[Scenario, SimulatedCall]] = []
     arrivals = asyncio.create_task(_arrive(options, world, calls))
-    stories = {scenario.caller.from_: scenario.story.value for scenario in world.cast}
+    stories = {scenario.caller.from_: story_name(scenario.story) for scenario in world.cast}
     progress = Progress(out, len(world.cast), stories)
     try:
         await _watch(clock, started, options, world, service, progress, calls)
@@ -93,7 +97,14 @@ async def _play(options: DemoOptions, clock: Clock, out: TextIO, world: DemoWorl
     checks = check(evidence)
     out.write(summary(evidence, clock.monotonic() - started))
     out.write(verdict(checks))
-    return Played(all(c.holds for c in checks), service.url, service.data_dir, most_telling(evidence.told))
+    return Played(
+        agrees=all(c.holds for c in checks),
+        url=service.url,
+        data_dir=service.data_dir,
+        log=service.log,
+        ops_token=service.ops_token,
+        told=most_telling(evidence.told),
+    )
 
 
 async def _arrive(options: DemoOptions, world: DemoWorld, calls: list[tuple[Scenario, SimulatedCall]]) -> None:

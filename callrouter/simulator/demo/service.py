@@ -38,21 +38,21 @@ class Service:
         self.data_dir = folder / "data"
         self.dialplans = folder / "dialplans"
         self.log = self.data_dir / "service.log"
-        self._ops_token = secrets.token_hex(16)
+        self.ops_token = secrets.token_hex(16)
         self._account = {"TWILIO_ACCOUNT_SID": account_sid, "TWILIO_AUTH_TOKEN": auth_token}
         self._process: Process | None = None
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self, environ: Mapping[str, str]) -> None:
         """Start it with these further variables, and wait until it is ready. Raises `DemoFailed`."""
-        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         command = (sys.executable, "-m", "callrouter", "serve", "--host", "127.0.0.1", "--port", str(self.port))
         with self.log.open("wb") as log:
             # A session of its own: Ctrl-C is ours to handle, the service is then stopped in good order.
             self._process = await asyncio.create_subprocess_exec(
                 *command, env=self._environ(environ), stdout=log, stderr=log, start_new_session=True
             )
-        headers = {"Authorization": f"Bearer {self._ops_token}"}
+        headers = {"Authorization": f"Bearer {self.ops_token}"}
         timeout = aiohttp.ClientTimeout(total=10)
         self._session = aiohttp.ClientSession(headers=headers, timeout=timeout)
         try:
@@ -145,7 +145,7 @@ class Service:
             "CALLROUTER_PUBLIC_URL": self.url,
             "CALLROUTER_DATA_DIR": str(self.data_dir),
             "CALLROUTER_DIALPLANS": str(self.dialplans),
-            "CALLROUTER_API_TOKENS": f"ops:demo:{self._ops_token}",
+            "CALLROUTER_API_TOKENS": f"ops:demo:{self.ops_token}",
             **self._account,
             **further,
         }

@@ -12,6 +12,7 @@ from callrouter.simulator.scenarios import Story
 
 MOST_SHOWN = 5
 """Counterexamples of one check."""
+_NAMES = {Story.HUNG_UP_ASKED: "hung up when asked", Story.HUNG_UP_RINGING: "hung up while ringing"}
 
 
 def summary(evidence: Evidence, took_s: float) -> str:
@@ -56,12 +57,17 @@ def most_telling(told: Iterable[Told]) -> Told | None:
     return max(seen, key=lambda one: (one.outcome == "bridged", len(one.call.dials)), default=None)
 
 
+def story_name(story: Story) -> str:
+    """For people to read."""
+    return _NAMES.get(story) or story.replace("_", " ")
+
+
 def _stories(told: Sequence[Told]) -> list[str]:
     ended: dict[Story, Counter[str]] = {story: Counter() for story in Story}
     for one in told:
         ended[one.scenario.story][one.outcome] += 1
     return [
-        f"{story.replace('_', ' '):<24} {counts.total():>3}  "
+        f"{story_name(story):<24} {counts.total():>3}  "
         + ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
         for story, counts in ended.items()
         if counts
@@ -80,9 +86,20 @@ def _partners(evidence: Evidence) -> list[tuple[str, str]]:
             "buyers' phones",
             f"{dials.total()} dials: {ends}",
         ),
-        *((name, f"{c.total()} pings: {c['offer']} offers, {c['refused']} refusals") for name, c in answers),
+        *((name, pings(counts)) for name, counts in answers),
         ("dialler", f"{len(world.dialler.leads)} leads added, {len(world.dialler.cancels)} cancelled"),
     ]
+
+
+def pings(answers: Mapping[str | None, int]) -> str:
+    """Every ping is in one of the numbers."""
+    left, offers, refusals = (answers.get(kind, 0) for kind in (None, "offer", "refused"))
+    total = sum(answers.values())
+    text = f"{total} pings: {offers} offers, {refusals} refusals"
+    if left:
+        text += f", {left} unanswered: the caller had left"
+    others = total - offers - refusals - left
+    return f"{text}, {others} failed or limited" if others else text
 
 
 def _seconds_to(told: Sequence[Told], event: str, *, first: bool) -> list[float]:

@@ -1,0 +1,107 @@
+"""``serve`` that cannot start: one line, a status, and nothing left behind."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from callrouter.engine import embedded
+from tests.commands.command import callrouter, environment, started, write_plan
+from tests.support.process import free_port
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.real_time
+
+
+@pytest.mark.parametrize("shared_engine", [False, True])
+def test_a_data_folder_that_cannot_be_made_is_told_in_one_line(tmp_path: Path, *, shared_engine: bool) -> None:
+    write_plan(tmp_path)
+    environ = environment(tmp_path) | {"CALLROUTER_DATA_DIR": "/proc/x"}
+    if shared_engine:
+        environ["CALLROUTER_REDIS_URL"] = f"unix://{tmp_path}/none.sock"
+    done = callrouter("serve", "--port", str(free_port()), environ=environ)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert done.stderr.startswith("callrouter: cannot use /proc/x: ")
+    assert done.stderr.endswith("; set CALLROUTER_DATA_DIR\n")
+
+
+def test_a_ledger_that_does_not_open_is_told_in_one_line_and_the_engine_is_ended(tmp_path: Path) -> None:
+    write_plan(tmp_path)
+    environ = environment(tmp_path)
+    data = Path(environ["CALLROUTER_DATA_DIR"])
+    (data / "ledger.db").mkdir(parents=True)
+    done = callrouter("serve", "--port", str(free_port()), environ=environ)
+    try:
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        assert done.stderr.splitlines()[-1].startswith("callrouter: the ledger does not open: ")
+        assert not _runs(embedded.socket_path(data))
+    finally:
+        embedded.stop(data)
+
+
+async def test_serving_is_logged_when_it_serves_and_the_data_folder_is_nobody_elses(tmp_path: Path) -> None:
+    write_plan(tmp_path)
+    environ, log = environment(tmp_path), tmp_path / "log"
+    service = started("serve", "--port", str(free_port()), environ=environ, output=log)
+    try:
+        await wait_until(lambda: '"serving"' in log.read_text(), timeout_s=20)
+        assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+    finally:
+        service.terminate()
+        assert service.wait(timeout=30) == 0
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert not [line for line in lines if line["logger"].startswith("uvicorn")]
+    assert "color_message" not in log.read_text()
+
+
+def test_workers_that_never_serve_are_given_up_and_told(tmp_path: Path) -> None:
+    write_plan(tmp_path)
+    environ = environment(tmp_path) | {"CALLROUTER_DATA_DIR": "/proc/x"}
+    port = _two_free_ports()
+    done = callrouter("serve", "--port", str(port), "--workers", "2", environ=environ)
+    assert done.returncode == 1
+    lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    again = [line for line in lines if line["message"] == "instance ended, started again"]
+    assert {(line["port"], line["status"]) for line in again} == {(port, 1), (port + 1, 1)}
+    first = [line["again_in_s"] for line in again if line["port"] == port]
+    assert first == [1.0, 2.0][: len(first)]
+    assert [line for line in lines if line["message"] == "instance ended, given up"]
+
+
+async def test_a_worker_that_dies_is_started_again_and_all_end_with_status_0(tmp_path: Path) -> None:
+    write_plan(tmp_path)
+    log, port = tmp_path / "log", _two_free_ports()
+    command = started("serve", "--port", str(port), "--workers", "2", environ=environment(tmp_path), output=log)
+    try:
+        await wait_until(lambda: log.read_text().count('"serving"') == 2, timeout_s=30)
+        _kill_one_child(command.pid)
+        await wait_until(lambda: log.read_text().count('"serving"') == 3, timeout_s=30)
+        assert '"instance ended, started again"' in log.read_text()
+    finally:
+        command.terminate()
+        status = command.wait(timeout=40)
+    assert status == 0, log.read_text()
+
+
+def _kill_one_child(parent: int) -> None:
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    subprocess.run(["kill", "-9", children[0]], check=True)
+
+
+def _two_free_ports() -> int:
+    while (port := free_port()) > 65_000:
+        pass
+    return port
+
+
+def _runs(path: Path) -> bool:
+    """Whether a process has this in its command line (Linux)."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(path).encode() in (folder / "cmdline").read_bytes():
+                return True
+        except OSError:
+            continue
+    return False
