@@ -49,6 +49,7 @@ from callrouter.metrics import Metrics
 from callrouter.places import zips
 from callrouter.plans import PlanBook, Plans
 from callrouter.settings import Settings
+from callrouter.tasks import ended
 
 DRAIN_S = 12.0
 """How long a stopping instance waits for its auctions: longer than any default deadline."""
@@ -182,9 +183,7 @@ class Instance:
         """End the background work and close everything that was opened; also after a start that failed half-way."""
         if self._started and not self.draining:
             await self.drain()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(self._tasks)
         await self._stack.aclose()
 
     def plan_for(self, number: str) -> tuple[Plan, CallKind] | None:
