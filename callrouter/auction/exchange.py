@@ -7,7 +7,7 @@ from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
 
 from callrouter.buyers.base import Account, Ask, BuyerRequest
-from callrouter.buyers.reply import decode
+from callrouter.buyers.base.reply import decode
 from callrouter.domain.caller import Caller
 
 MAX_CHARS = 2_000

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pydantic import SecretStr
 
 from callrouter.buyers.base import Account
-from callrouter.buyers.sheet import Sheet
+from callrouter.buyers.base.sheet import Sheet
 from callrouter.domain.reasons import Family, Reason
 from callrouter.engine.client import Engine
 from callrouter.engine.keys import HEALTH_TTL_S, LIMIT_TTL_S

@@ -149,7 +149,9 @@ def _checked(
     if quote.payout < ask.floor:
         return Decline(reason=Reason.REJECTED_BELOW_FLOOR, detail=f"{quote.payout} is below {ask.floor}")
     try:
-        number = check_target(quote.number, own=deps.own_numbers, caller=ask.caller.phone, allow_regions=allow_regions)
+        number = check_target(
+            quote.number or "", own=deps.own_numbers, caller=ask.caller.phone, allow_regions=allow_regions
+        )
     except BadTarget as refused:
         return Decline(reason=Reason.REJECTED_BAD_TARGET, detail=refused.why)
     return Offer(

@@ -13,11 +13,12 @@ import yaml
 from pydantic import ValidationError
 
 from callrouter.buyers.base import Account, Adapter
-from callrouter.buyers.sheet import Mode, Sheet
+from callrouter.buyers.base.sheet import Mode, Sheet
 from callrouter.dialplan import BuyerEntry
 from callrouter.errors import ConfigurationError, Mistake, NotFound
 
 SHIPPED = Path(__file__).parent
+OTHER_URLS = ("ping_url", "post_url", "xml_url")
 _PARTS = ("adapter.py", "buyer.yaml", "README.md")
 
 
@@ -75,10 +76,12 @@ class Catalogue:
         return Account(
             buyer=buyer,
             mode=entry.mode,
-            url=entry.url,
+            url=entry.url or "",
             method=entry.method if stated or mode is None else mode.methods[0],
             credentials=entry.credentials,
             params={**defaults, **entry.params},
+            other_urls={name: url for name in OTHER_URLS if (url := getattr(entry, name))},
+            template=entry.template_text,
         )
 
     def check_entry(self, entry: BuyerEntry, where: str, key: str = "buyers") -> list[Mistake]:
@@ -98,8 +101,9 @@ class Catalogue:
         found: list[tuple[str, str]] = []
         if "method" in entry.model_fields_set and entry.method not in mode.methods:
             found.append(("method", f"{entry.mode} cannot use {entry.method}; use {_either(mode.methods)}"))
+        found += _address_mistakes(entry, mode)
         found += _credential_mistakes(entry, mode)
-        found += _param_mistakes(entry, known.sheet)
+        found += _param_mistakes(entry, known.sheet, mode)
         return [Mistake(where, f"{key}.{name}", remedy) for name, remedy in found]
 
 
@@ -113,11 +117,28 @@ def _credential_mistakes(entry: BuyerEntry, mode: Mode) -> list[tuple[str, str]]
     return found + [(f"credentials.{name}", f"not one of {_either(mode.credentials)}; remove it") for name in unknown]
 
 
-def _param_mistakes(entry: BuyerEntry, sheet: Sheet) -> list[tuple[str, str]]:
+def _address_mistakes(entry: BuyerEntry, mode: Mode) -> list[tuple[str, str]]:
+    """Addresses and a template that the mode wants and the entry lacks, or has for nothing."""
+    needed = set(mode.addresses)
+    if entry.method == "xml" and mode.xml_url:
+        needed = {"xml_url"}
+    allowed = {*mode.addresses, *(["xml_url"] if mode.xml_url else [])}
+    found = [(name, "state it: requests go there") for name in sorted(needed) if not getattr(entry, name)]
+    idle = [name for name in ("url", *OTHER_URLS) if getattr(entry, name) and name not in allowed]
+    found += [(name, f"{entry.mode} does not use it; use {_either(tuple(sorted(allowed)))}") for name in idle]
+    if mode.template and not entry.template:
+        found.append(("template", "name the lead's template, a file beside the dialplan"))
+    if entry.template and not mode.template:
+        found.append(("template", f"{entry.mode} sends no template; remove it"))
+    return found
+
+
+def _param_mistakes(entry: BuyerEntry, sheet: Sheet, mode: Mode) -> list[tuple[str, str]]:
+    required = {*mode.requires, *(name for name, param in sheet.params.items() if param.required)}
     found = [
         (f"params.{name}", "state it: the partner requires it")
-        for name, param in sheet.params.items()
-        if param.required and not entry.params.get(name, "").strip()
+        for name in sorted(required)
+        if not entry.params.get(name, "").strip()
     ]
     for name, value in entry.params.items():
         param = sheet.params.get(name)

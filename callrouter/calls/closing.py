@@ -6,6 +6,8 @@ from callrouter.calls.states import moved
 from callrouter.carrier.seam import Apologise, Farewell, HangUp
 from callrouter.domain.call import AttemptResult, Call, CallState, Outcome
 
+SALE_ID = "@sale@"
+"""Stands in the stored call until the closing script knows the id: an earlier sale may stand already."""
 CALLBACK_ID = "@callback@"
 """Stands in the stored call until the closing script knows the id: an earlier callback may stand already."""
 

@@ -1,20 +1,22 @@
 """Applying transitions: load, decide, commit; from memory and the spool while the engine is out."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from callrouter.calls import transitions
+from callrouter.calls.charges import charges
 from callrouter.calls.closing import orphaned
 from callrouter.calls.record import record
 from callrouter.calls.setting import Setting, Step
 from callrouter.calls.spool import Spool
-from callrouter.calls.store import CallStore, Commit, Committed, with_callback_id
+from callrouter.calls.store import CallStore, Commit, Committed, with_ids
 from callrouter.carrier.seam import Apologise, Capabilities, Command, Farewell
 from callrouter.dialplan import Plan
 from callrouter.domain.call import Call, CallKind, CallState, Outcome
 from callrouter.domain.caller import Caller
 from callrouter.domain.clock import Clock
+from callrouter.domain.offer import BuyerResult
 
 LOOK_S = 10.0
 """How long nothing may happen to a call before the sweeper asks the carrier."""
@@ -81,7 +83,7 @@ class Progress:
         """Apply the first step of a new call; a repeat is answered from where the call stands."""
         await self._catch_up(sid)
         step = await self._owed(first(self.setting(plan, received_at)))
-        done = await self.store.commit(await self._commit(step, event_id), 0)
+        done = await self.store.commit(await self._commit(None, step, plan, event_id), 0)
         if done.kind != "ok":
             return await self.standing(sid, received_at)
         return self._applied(None, step, plan, done)
@@ -120,7 +122,7 @@ class Progress:
             if step.call is call:
                 return Applied(call, step.command, plan, changed=False)
             step = await self._owed(step)
-            done = await self.store.commit(await self._commit(step, event_id), version)
+            done = await self.store.commit(await self._commit(call, step, plan, event_id), version)
             if done.kind == "ok":
                 return self._applied(call, step, plan, done)
             if done.kind != "conflict":
@@ -148,13 +150,13 @@ class Progress:
         """
         known = self._memory.get(step.call.sid)
         version = known[1] if known else 0
-        self._spool.keep(self._commit_without_replies(step, event_id), version, self._clock.now())
+        self._spool.keep(self._commit_with(None, call, step, plan, event_id), version, self._clock.now())
         self._measure(call, step.call, step)
         self._remember(step.call, version + 1)
         return Applied(step.call, step.command, plan, changed=True, runs_auction=step.runs_auction)
 
     def _applied(self, before: Call | None, step: Step, plan: Plan | None, done: Committed) -> Applied:
-        after = with_callback_id(step.call, done.callback_id)
+        after = with_ids(step.call, done)
         self._measure(before, after, step)
         self._remember(after, done.version)
         return Applied(after, step.command, plan, changed=True, runs_auction=step.runs_auction)
@@ -184,31 +186,32 @@ class Progress:
         words = Apologise(transitions.farewell(unowed)) if isinstance(step.command, Apologise) else step.command
         return replace(step, call=unowed, callback=None, command=words)
 
-    async def _commit(self, step: Step, event_id: str) -> Commit:
-        call = step.call
-        if call.state is not CallState.ENDED:
-            return Commit(call, event_id, self._look_at(call), withdraws_callback=step.withdraws_callback)
-        replies = await self.store.replies(call.sid)
-        plan = self._plan_of(call.plan)
-        return Commit(
-            call,
-            event_id,
-            look_at=0,
-            record=record(call, replies, plan.buyers if plan else ()),
-            callback=step.callback,
-            withdraws_callback=step.withdraws_callback,
-        )
+    async def _commit(self, before: Call | None, step: Step, plan: Plan | None, event_id: str) -> Commit:
+        ended = step.call.state is CallState.ENDED
+        replies = await self.store.replies(step.call.sid) if ended else None
+        return self._commit_with(replies, before, step, plan, event_id)
 
-    def _commit_without_replies(self, step: Step, event_id: str) -> Commit:
+    def _commit_with(
+        self,
+        replies: Mapping[str, BuyerResult] | None,
+        before: Call | None,
+        step: Step,
+        plan: Plan | None,
+        event_id: str,
+    ) -> Commit:
+        """``replies`` is ``None`` when the engine cannot be asked for them."""
         call = step.call
         ended = call.state is CallState.ENDED
+        buyers = plan.buyers if plan and replies is not None else ()
         return Commit(
             call,
             event_id,
             look_at=0 if ended else self._look_at(call),
-            record=record(call, {}) if ended else None,
+            record=record(call, replies or {}, buyers) if ended else None,
             callback=step.callback,
+            sale=step.sale,
             withdraws_callback=step.withdraws_callback,
+            charges=charges(before, call, plan, self._clock.now(), self.store.keys),
         )
 
     def _look_at(self, call: Call) -> float:

@@ -34,6 +34,18 @@ class CallbackWanted:
 
 
 @dataclass(frozen=True)
+class SaleWanted:
+    """A lead to be sold because its call was not: enqueued in the same step that closes the call."""
+
+    id: str
+    deadline_at: float
+    """After this it is given up, epoch seconds."""
+    payload: Mapping[str, object]
+    callback: CallbackWanted | None = None
+    """Promised only if the lead is not sold, in the step that ends the sale."""
+
+
+@dataclass(frozen=True)
 class Step:
     """One transition: the call after it, what the carrier is told, and what must follow, all or nothing."""
 
@@ -42,6 +54,7 @@ class Step:
     """``None`` answers a status report: nothing to say."""
     runs_auction: bool = False
     callback: CallbackWanted | None = None
+    sale: SaleWanted | None = None
     withdraws_callback: bool = False
     """The person talks to a buyer: a callback that still stands is cancelled."""
     expired: tuple[str, ...] = ()

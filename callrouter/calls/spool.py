@@ -7,8 +7,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from callrouter.calls.setting import CallbackWanted
+from callrouter.calls.setting import CallbackWanted, SaleWanted
 from callrouter.calls.store import CallStore, Commit
 from callrouter.domain.call import Call
 from callrouter.errors import EngineUnavailable
@@ -42,7 +43,9 @@ class Spool:
             "look_at": commit.look_at,
             "record": commit.record,
             "callback": asdict(commit.callback) if commit.callback else None,
+            "sale": asdict(commit.sale) if commit.sale else None,
             "withdraws_callback": commit.withdraws_callback,
+            "charges": commit.charges,
         }
         half = self._folder / f"{name}.half"
         with half.open("w") as file:
@@ -93,13 +96,20 @@ class Spool:
 
 def _read(path: Path) -> tuple[Commit, int]:
     body = json.loads(path.read_text())
-    callback = CallbackWanted(**body["callback"]) if body["callback"] else None
+    callback = _callback(body["callback"])
+    sale = body.get("sale")
     commit = Commit(
         call=Call.model_validate(body["call"]),
         event_id=body["event_id"],
         look_at=body["look_at"],
         record=body["record"],
         callback=callback,
+        sale=SaleWanted(**{**sale, "callback": _callback(sale["callback"])}) if sale else None,
         withdraws_callback=body["withdraws_callback"],
+        charges=tuple(body.get("charges", ())),
     )
     return commit, int(body["version"])
+
+
+def _callback(body: dict[str, Any] | None) -> CallbackWanted | None:
+    return CallbackWanted(**body) if body else None

@@ -4,12 +4,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from callrouter.calls.closing import CALLBACK_ID
-from callrouter.calls.setting import CallbackWanted
+from callrouter.calls.closing import CALLBACK_ID, SALE_ID
+from callrouter.calls.setting import CallbackWanted, SaleWanted
 from callrouter.domain.call import Call, CallState
 from callrouter.domain.offer import BuyerResult
 from callrouter.engine.client import Engine
-from callrouter.engine.keys import CALL_TTL_S, REPLIES_TTL_S, STANDING_TTL_S
+from callrouter.engine.keys import CALL_TTL_S, REPLIES_TTL_S, SALE_TTL_S, STANDING_TTL_S, Keys
 
 CANCEL_DEADLINE_S = 86_400
 
@@ -35,7 +35,10 @@ class Commit:
     record: Mapping[str, object] | None = None
     """The ledger's record; given exactly when the call ends."""
     callback: CallbackWanted | None = None
+    sale: SaleWanted | None = None
     withdraws_callback: bool = False
+    charges: tuple[Mapping[str, object], ...] = ()
+    """What the step uses up of its buyers' caps, see ``calls/charges.py``."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Committed:
     """``ok``, ``repeat`` (event applied before), ``closed`` (the call has ended) or ``conflict``."""
     version: int = 0
     callback_id: str | None = None
+    sale_id: str | None = None
     current: Call | None = None
     """The call as it stands, on a conflict."""
 
@@ -55,6 +59,11 @@ class CallStore:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    @property
+    def keys(self) -> Keys:
+        """The names of the engine's keys."""
+        return self._engine.keys
 
     async def load(self, sid: str, event_id: str = "") -> Stored:
         """The call, its version, and whether ``event_id`` was applied."""
@@ -71,8 +80,8 @@ class CallStore:
         keys, args = self._arguments(commit, version)
         answer = await self._engine.run("commit", keys, args, again=bool(commit.event_id))
         match answer:
-            case ["ok", new_version, callback_id]:
-                return Committed("ok", int(new_version), callback_id or None)
+            case ["ok", new_version, callback_id, sale_id]:
+                return Committed("ok", int(new_version), callback_id or None, sale_id or None)
             case ["conflict", doc, current_version]:
                 return Committed(
                     "conflict", int(current_version), current=Call.model_validate_json(doc) if doc else None
@@ -145,9 +154,45 @@ class CallStore:
             cancel_id,
             cancel,
             end_ms,
+            self._extras(commit),
         ]
 
+    def _extras(self, commit: Commit) -> str:
+        """What only some steps carry, as one JSON text; the shapes are those of ``_guards.lua`` and ``_sales.lua``."""
+        extras: dict[str, object] = {}
+        if commit.charges:
+            extras["charges"] = commit.charges
+        if commit.sale is not None:
+            extras["sale"] = sale_document(commit.sale, self._engine.keys)
+        return json.dumps(extras) if extras else ""
 
-def with_callback_id(call: Call, callback_id: str | None) -> Call:
-    """The call as the closing script stored it."""
-    return call.replaced(callback=callback_id) if callback_id and call.callback == CALLBACK_ID else call
+
+def sale_document(sale: SaleWanted, keys: Keys) -> dict[str, object]:
+    """A sale as ``_sales.lua`` takes it."""
+    plan, phone = str(sale.payload["plan"]), str(sale.payload["phone"])
+    callback = sale.callback
+    return {
+        "id": sale.id,
+        "standing_key": keys.sale(plan, phone),
+        "standing_ttl_ms": SALE_TTL_S * 1000,
+        "deadline_ms": int(sale.deadline_at * 1000),
+        "payload": json.dumps(sale.payload),
+        "callback": None
+        if callback is None
+        else {
+            "id": callback.id,
+            "standing_key": keys.standing(plan, phone),
+            "standing_ttl_ms": STANDING_TTL_S * 1000,
+            "deadline_ms": int(callback.deadline_at * 1000),
+            "payload": json.dumps(callback.payload),
+        },
+    }
+
+
+def with_ids(call: Call, done: Committed) -> Call:
+    """The call as the closing script stored it, which alone knows the ids of what it enqueued."""
+    if done.callback_id and call.callback == CALLBACK_ID:
+        call = call.replaced(callback=done.callback_id)
+    if done.sale_id and call.sale == SALE_ID:
+        call = call.replaced(sale=done.sale_id)
+    return call

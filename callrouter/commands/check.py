@@ -36,7 +36,7 @@ def _found(configuration: Configuration) -> dict[str, Any]:
                         "adapter": entry.adapter,
                         "mode": entry.mode,
                         "method": configuration.catalogue.account(name, entry).method,
-                        "url": _without_secrets(entry.url),
+                        "url": _without_secrets(entry.url or entry.ping_url or entry.xml_url or entry.post_url or ""),
                         "offer_ttl_s": entry.offer_ttl_s,
                         "enabled": entry.enabled,
                     }

@@ -141,6 +141,8 @@ class Call(Value):
     bridged_s: int | None = None
     callback: str | None = None
     """Id of the callback that this call owes, or why none is owed (``none: …``)."""
+    sale: str | None = None
+    """Id of the sale of this person's lead, or why none is tried (``none: …``)."""
     callback_at: float | None = None
     """When the person is to be called back."""
     timeline: tuple[TimelineEvent, ...] = ()

@@ -7,11 +7,14 @@ from callrouter.domain.values import Value
 
 
 class Offer(Value):
-    """A checked offer: dialling ``number`` before ``expires_at`` pays ``payout`` after ``min_duration_s``."""
+    """A checked offer: dialling ``number`` before ``expires_at`` pays ``payout`` after ``min_duration_s``.
+
+    One that ``awaits_post`` is a bid: the buyer names its number when we post, and that commits it and us.
+    """
 
     buyer: str
-    number: str
-    """E.164, checked to be one that we may dial."""
+    number: str = ""
+    """E.164, checked to be one that we may dial; empty while the offer awaits its post."""
     payout: Decimal
     min_duration_s: int = 0
     min_duration_stated: bool = True
@@ -21,6 +24,15 @@ class Offer(Value):
     expires_at: float
     buyer_ref: str | None = None
     provider: str | None = None
+    token: str | None = None
+    """What the buyer's post must bring back from its ping."""
+    kept: str | None = None
+    """What the adapter wants back at the post."""
+
+    @property
+    def awaits_post(self) -> bool:
+        """Whether the number is still to be asked for."""
+        return not self.number
 
     def age_s(self, now: float) -> float:
         """Seconds since the reply arrived."""

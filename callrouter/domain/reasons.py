@@ -26,6 +26,8 @@ class Reason(StrEnum):
     NO_OFFER_COVERAGE = "no_offer_coverage"
     NO_OFFER_BELOW_BID = "no_offer_below_bid"
     NO_OFFER_DUPLICATE = "no_offer_duplicate"
+    NO_OFFER_EXPIRED = "no_offer_expired"
+    """It made a bid, and says that it had lapsed when we took it up."""
     NO_OFFER_CALLER_GONE = "no_offer_caller_gone"
     """It was asked, and the caller left before it answered."""
 
@@ -48,6 +50,19 @@ class Reason(StrEnum):
     NOT_CALLED_UNBUILDABLE = "not_called_unbuildable"
     NOT_CALLED_RATE_LIMITED = "not_called_rate_limited"
     NOT_CALLED_UNHEALTHY = "not_called_unhealthy"
+    NOT_CALLED_HOURS = "not_called_hours"
+    NOT_CALLED_STATE = "not_called_state"
+    NOT_CALLED_ZIP = "not_called_zip"
+    NOT_CALLED_DUPLICATE = "not_called_duplicate"
+    NOT_CALLED_CAP_ATTEMPTS = "not_called_cap_attempts"
+    NOT_CALLED_CAP_CONNECTS = "not_called_cap_connects"
+    NOT_CALLED_CAP_QUALIFIED = "not_called_cap_qualified"
+    NOT_CALLED_CAP_DOLLARS = "not_called_cap_dollars"
+    NOT_CALLED_CONCURRENCY = "not_called_concurrency"
+    NOT_CALLED_SPACING = "not_called_spacing"
+    NOT_CALLED_UNGUARDED = "not_called_unguarded"
+    """The engine is out, and without it this buyer's caps cannot be kept."""
+    NOT_CALLED_NO_CONSENT = "not_called_no_consent"
     NOT_CALLED_NO_TIME = "not_called_no_time"
     NOT_CALLED_CALLER_GONE = "not_called_caller_gone"
     NOT_CALLED_JUST_FAILED = "not_called_just_failed"
@@ -55,6 +70,8 @@ class Reason(StrEnum):
     REJECTED_BELOW_FLOOR = "rejected_below_floor"
     REJECTED_BAD_TARGET = "rejected_bad_target"
     REJECTED_EXPIRED = "rejected_expired"
+    REJECTED_OVER_CAP = "rejected_over_cap"
+    """It would pay more than its dollar cap has left."""
 
     @property
     def family(self) -> Family:

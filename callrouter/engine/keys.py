@@ -16,6 +16,8 @@ JOB_DONE_TTL_S = 7 * DAY_S
 LIMIT_TTL_S = 2 * 3600
 HEALTH_TTL_S = DAY_S
 STANDING_TTL_S = 7 * DAY_S
+SALE_TTL_S = 30 * DAY_S
+"""How long a person whose lead was sold is not sold again."""
 
 PERMANENT = (
     "live",
@@ -105,6 +107,10 @@ class Keys:
     def bridged(self, plan: str, phone: str) -> str:
         """When this person was last connected in this plan (epoch ms)."""
         return self._key("bridged", plan, phone)
+
+    def sale(self, plan: str, phone: str) -> str:
+        """Id of the sale job that stands, or stood lately, for this person in this plan."""
+        return self._key("sale", plan, phone)
 
     @property
     def ledger(self) -> str:

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from callrouter.auction import limits as limits_module
 from callrouter.auction.limits import Admission, Limits, health_scope, limit_scope
 from callrouter.buyers.base import Account
-from callrouter.buyers.sheet import Sheet
+from callrouter.buyers.base.sheet import Sheet
 from callrouter.domain.clock import SystemClock
 from callrouter.engine.client import Engine
 from tests.buyers.exemplars import CATALOGUE

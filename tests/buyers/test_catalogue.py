@@ -12,8 +12,8 @@ from callrouter.errors import ConfigurationError, NotFound
 from tests.buyers.exemplars import CATALOGUE
 
 ALLOWED = (
-    "callrouter.domain.", "callrouter.buyers.base", "callrouter.buyers.reply",
-    "callrouter.buyers.fields", "callrouter.buyers.sheet",
+    "callrouter.domain.", "callrouter.buyers.base", "callrouter.buyers.base.reply",
+    "callrouter.buyers.base.fields", "callrouter.buyers.base.sheet",
 )  # fmt: skip
 PURE_STDLIB = {"base64", "collections.abc", "dataclasses", "decimal", "json", "re", "typing", "urllib.parse"}
 GOOD = {

@@ -73,7 +73,7 @@ def test_every_mode_and_method_has_an_exemplary_file(buyer: str) -> None:
 
 def _quote(quote: Quote) -> dict[str, Any]:
     return {
-        "number": check_target(quote.number, own=(), caller=None),
+        "number": check_target(quote.number, own=(), caller=None) if quote.number else None,
         "payout": str(quote.payout),
         "min_duration_s": quote.min_duration_s,
         "min_duration_stated": quote.min_duration_stated,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callrouter.buyers.base import BuyerResponse, Quote
-from callrouter.buyers.reply import Reply, read_duration, read_reply
+from callrouter.buyers.base.reply import Reply, read_duration, read_reply
 from callrouter.domain.offer import BuyerResult, Decline, Offer
 from callrouter.domain.reasons import Reason
 from tests.buyers.exemplars import CATALOGUE, Exemplar, exemplars

@@ -104,7 +104,7 @@ def test_every_mistake_over_all_files_is_told_at_once(tmp_path: Path) -> None:
         ("prompts:\n", "prompts", "it has no value"),
         ("unsold: {sell_lead: [nobody]}\n", "unsold.sell_lead", "add nobody under buyers"),
         ("    enabled: perhaps\n", "buyers.acme.enabled", "true or false"),
-        ("    method: post\n", "buyers.acme.method", "write 'form', 'json' or 'get'"),
+        ("    method: post\n", "buyers.acme.method", "write 'form', 'json', 'get' or 'xml'"),
         ("    params: {a: }\n", "buyers.acme.params.a", "it has no value"),
         ("    params: {a: [1]}\n", "buyers.acme.params.a", "write text"),
         ("    params: {a: env:NO-NAME}\n", "buyers.acme.params.a", "write env:NAME"),

@@ -1,9 +1,9 @@
 """Contactability, ``calls/ping``: the leg (service provider) that takes a call, its payout and its number."""
 
 from callrouter.buyers.base import Account, Ask, BuyerRequest, BuyerResponse, Quote
-from callrouter.buyers.fields import encode, fill
-from callrouter.buyers.reply import Reply, declined_by_status, read_duration, read_money, read_reply
-from callrouter.buyers.sheet import Sheet, plain_name
+from callrouter.buyers.base.fields import encode, fill
+from callrouter.buyers.base.reply import Reply, declined_by_status, read_duration, read_money, read_reply
+from callrouter.buyers.base.sheet import Sheet, plain_name
 from callrouter.domain.offer import Decline
 from callrouter.domain.reasons import Reason
 

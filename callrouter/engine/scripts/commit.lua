@@ -6,7 +6,8 @@
 --       4 call document  5 ttl s  6 look-at ms (0: leaves the live index)  7 ledger record or ''  8 call sid
 --       9 job key prefix  10 callback id or ''  11 callback deadline ms  12 callback payload
 --       13 standing ttl ms  14 cancel id or ''  15 cancel payload  16 cancel deadline ms
--- Returns {'ok', version, callback id} | {'repeat'} | {'conflict', document, version} | {'closed'}
+--       17 what only some steps carry (JSON: charges, sale) or ''
+-- Returns {'ok', version, callback id, sale id} | {'repeat'} | {'conflict', document, version} | {'closed'}
 local call = KEYS[1]
 local now = time_ms(ARGV[1])
 if ARGV[3] ~= '' and redis.call('HEXISTS', call, 'e:' .. ARGV[3]) == 1 then return {'repeat'} end
@@ -28,8 +29,15 @@ if ARGV[14] ~= '' then
   if ARGV[7] ~= '' then redis.call('SET', KEYS[8], string.format('%.0f', now), 'PX', ARGV[13]) end
 end
 
--- The id of the callback is known only here: an earlier one may stand for this person already.
-local function named(text) return (string.gsub(text, '@callback@', (string.gsub(callback, '%%', '%%%%')))) end
+local extras = ARGV[17] ~= '' and cjson.decode(ARGV[17]) or {}
+local sale = extras.sale and sale_stand(outbox, now, extras.sale) or ''
+for _, charge in ipairs(extras.charges or {}) do guards_charge(now, charge) end
+
+-- The ids of callback and sale are known only here: earlier ones may stand for this person already.
+local function named(text)
+  text = string.gsub(text, '@callback@', (string.gsub(callback, '%%', '%%%%')))
+  return (string.gsub(text, '@sale@', (string.gsub(sale, '%%', '%%%%'))))
+end
 
 version = version + 1
 redis.call('HSET', call, 'doc', named(ARGV[4]), 'version', version)
@@ -44,4 +52,4 @@ if ARGV[7] ~= '' then
   redis.call('HSET', call, 'closed', '1')
   redis.call('XADD', KEYS[3], '*', 'sid', ARGV[8], 'record', named(ARGV[7]))
 end
-return {'ok', version, callback}
+return {'ok', version, callback, sale}

@@ -1,81 +1,33 @@
 """Dialplans: the shape of one YAML file a plan.
 
-Reading them from a folder, with every mistake at once, is ``plans.py``.
+Reading them from a folder, with every mistake at once, is ``plans/``.
 The docstrings of the fields are the descriptions in ``dialplans/schema.json``.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    StringConstraints,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
+from callrouter.dialplan.guards import Guards
+from callrouter.dialplan.section import (
+    AUDIO_PATTERN,
+    E164,
+    EMAIL_PATTERN,
+    FILE_PATTERN,
+    URL_PATTERN,
+    URL_WITHOUT_QUERY_PATTERN,
+    Constant,
+    Dollars,
+    Name,
+    Region,
+    Section,
+    TimeOfDay,
+    mistake,
+)
 from callrouter.domain.call import CallKind
-
-_E164 = r"^\+1[2-9]\d{2}[2-9]\d{6}$"
-_TIME_OF_DAY = r"^([01]\d|2[0-3]):[0-5]\d$"
-_NAME = r"^[a-z0-9][a-z0-9_-]{0,39}$"
-_REGION = r"^[A-Z]{2}$"
-_URL = r"^https?://[^\s/?#]+[^\s]*$"
-_URL_WITHOUT_QUERY = r"^https?://[^\s/?#]+[^\s?#]*$"
-_EMAIL = r"^[^@\s]+@[^@\s]+$"
-_AUDIO = r"^(tone|https?://[^\s]+)$"
-
-PATTERN_REMEDIES: Mapping[str, str] = {
-    _E164: "write a North American number as +1 and ten digits, in quotes, such as '+18885550100'",
-    _TIME_OF_DAY: "write a time of day as HH:MM, in quotes, such as '08:00'",
-    _NAME: "use small letters, digits, dash and underscore, at most 40, beginning with a letter or digit",
-    _REGION: "write a region as two capital letters, such as PR",
-    _URL: "write an absolute URL beginning with http:// or https://",
-    _URL_WITHOUT_QUERY: "write an absolute URL beginning with http:// or https://, without a ? or #",
-    _EMAIL: "write an e-mail address",
-    _AUDIO: "write tone, or an absolute URL beginning with http:// or https://",
-}
-"""What to tell an operator whose value does not match."""
-
-
-def _quoted(raw: object) -> object:
-    if isinstance(raw, int | float) and not isinstance(raw, bool):
-        raise ValueError("put it in quotes: YAML reads it as a number")
-    return raw
-
-
-def _exact(raw: object) -> object:
-    return str(raw) if isinstance(raw, float) else raw
-
-
-def _as_text(raw: object) -> object:
-    if isinstance(raw, bool):
-        raise ValueError("put it in quotes, as the partner wants to read it")
-    return str(raw) if isinstance(raw, int | float) else raw
-
-
-E164 = Annotated[str, StringConstraints(pattern=_E164), BeforeValidator(_quoted)]
-Dollars = Annotated[
-    Decimal,
-    BeforeValidator(_exact),
-    Field(ge=0, le=10_000, decimal_places=2),
-    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 10_000}),
-]
-TimeOfDay = Annotated[str, StringConstraints(pattern=_TIME_OF_DAY), BeforeValidator(_quoted)]
-Name = Annotated[str, StringConstraints(pattern=_NAME)]
-Constant = Annotated[str, BeforeValidator(_as_text), WithJsonSchema({"type": ["string", "number", "boolean"]})]
-
-
-class Section(BaseModel):
-    """A part of a dialplan: frozen, and unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Numbers(Section):
@@ -105,6 +57,8 @@ class Auction(Section):
     """No reply is waited for beyond this many seconds."""
     fast_answer_s: float = Field(default=1.5, ge=0, le=2)
     """How many seconds the first webhook may stay open before the caller hears hold audio."""
+    post_s: float = Field(default=5, ge=0.5, le=15)
+    """How many seconds a buyer that names its number only in a second step may take for that step."""
     floor: Dollars = Decimal(0)
     """The lowest payout taken, in dollars."""
 
@@ -120,7 +74,7 @@ class Bridge(Section):
     """What buyers see: the caller's own number, or a number that we own."""
     early_hangup_s: int = Field(default=5, ge=0, le=60)
     """A buyer that hangs up within this many seconds counts as failed, and the caller is offered on."""
-    allow_regions: tuple[Annotated[str, StringConstraints(pattern=_REGION)], ...] = ()
+    allow_regions: tuple[Region, ...] = ()
     """Further NANP regions (``PR``, ``JM``, …) whose numbers buyers may name."""
 
 
@@ -131,18 +85,40 @@ class BuyerEntry(Section):
     """Which partner's format it speaks: a folder of ``callrouter/buyers``."""
     mode: str
     """Which of the adapter's ways of asking; its README lists them."""
-    url: str = Field(pattern=_URL)
-    """Where requests go."""
-    method: Literal["form", "json", "get"] = "form"
+    url: str | None = Field(default=None, pattern=URL_PATTERN)
+    """Where requests go; the adapter's README says which of the four a mode wants."""
+    ping_url: str | None = Field(default=None, pattern=URL_PATTERN)
+    """Where pings go, when posts go elsewhere."""
+    post_url: str | None = Field(default=None, pattern=URL_PATTERN)
+    """Where posts go, when pings go elsewhere."""
+    xml_url: str | None = Field(default=None, pattern=URL_PATTERN)
+    """Where XML goes, when forms go elsewhere."""
+    method: Literal["form", "json", "get", "xml"] = "form"
     """How requests are encoded, where the mode leaves a choice."""
-    credentials: dict[str, SecretStr] = {}
+    template: str | None = Field(default=None, pattern=FILE_PATTERN)
+    """The lead XML: a file beside the dialplan, in Jinja2 syntax, for modes that send one."""
+    credentials: dict[str, SecretStr] = Field(default_factory=dict)
     """Secrets under the partner's own names; write ``env:NAME``."""
-    params: dict[str, Constant] = {}
+    params: dict[str, Constant] = Field(default_factory=dict)
     """Constants sent on every request under the partner's own names, exactly as written."""
     offer_ttl_s: float = Field(default=30, ge=1, le=3600)
     """The window: seconds after the reply in which the dial must start."""
     enabled: bool = True
     """``false`` keeps the buyer in the file without asking it."""
+    guards: Guards = Guards()
+    """When this buyer is not asked, whatever it would pay."""
+    _template_text: str = PrivateAttr(default="")
+
+    @property
+    def template_text(self) -> str:
+        """What stands in the ``template`` file; filled in by whoever reads the dialplan."""
+        return self._template_text
+
+    def with_template(self, text: str) -> "BuyerEntry":
+        """This entry with its template's text."""
+        entry = self.model_copy()
+        entry._template_text = text
+        return entry
 
 
 class Hours(Section):
@@ -156,7 +132,7 @@ class Hours(Section):
     @model_validator(mode="after")
     def _in_order(self) -> "Hours":
         if self.from_ >= self.to:
-            raise _mistake("from", "must be before to")
+            raise mistake("from", "must be before to")
         return self
 
 
@@ -165,13 +141,13 @@ class StandIn(Section):
 
     first_name: str = Field(min_length=1)
     surname: str = Field(min_length=1)
-    email: str = Field(pattern=_EMAIL)
+    email: str = Field(pattern=EMAIL_PATTERN)
 
 
 class Callback(Section):
     """How a person whose call was not placed is called back, through the dialler."""
 
-    url: str = Field(pattern=_URL_WITHOUT_QUERY)
+    url: str = Field(pattern=URL_WITHOUT_QUERY_PATTERN)
     """The part before ``/lead/add``."""
     key: SecretStr
     """The dialler's API key; write ``env:NAME``."""
@@ -191,7 +167,9 @@ class Unsold(Section):
     """What becomes of a call that was not placed."""
 
     sell_lead: tuple[Name, ...] = ()
-    """Lead buyers, by their names under ``buyers``; asked only with consent."""
+    """Lead buyers, by their names under ``buyers``; asked only with consent, the best price first."""
+    after_sale: Literal["callback", "none"] = "callback"
+    """Whether a person whose lead was sold is called back all the same."""
     callback: Callback | None = None
     """Left out, nobody is called back."""
 
@@ -209,7 +187,7 @@ class Prompts(Section):
     """The question when the answer was no zip."""
     hold: str = "Thank you. Please hold while we find the right person for you."
     """Said once, before the hold audio."""
-    hold_audio: str = Field(default="tone", pattern=_AUDIO)
+    hold_audio: str = Field(default="tone", pattern=AUDIO_PATTERN)
     """``tone`` (ours) or an absolute URL."""
     unsold_callback: str = "Everyone is busy right now. We will call you back shortly. Goodbye."
     """Nobody took the call, and a callback is promised."""
@@ -266,8 +244,3 @@ def disagreements(numbers: Sequence[str], buyers: Collection[str], sell_lead: Se
     if unknown:
         found.append(("unsold.sell_lead", f"add {', '.join(unknown)} under buyers, or remove it here"))
     return found
-
-
-def _mistake(key: str, remedy: str) -> PydanticCustomError:
-    """What is wrong with ``key``, seen from the section that checks it."""
-    return PydanticCustomError("mistake", "{remedy}", {"key": key, "remedy": remedy})

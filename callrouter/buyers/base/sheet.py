@@ -4,7 +4,15 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from callrouter.domain.reasons import Reason
 
@@ -22,6 +30,9 @@ Source = Literal[
     "transfer_type",
 ]
 """What we know of a call, by our own names."""
+
+Step = Literal["ping", "post"]
+"""Asking for a price, and taking it. A mode of one step has only one of them: `post` where asking commits already."""
 
 Text = Annotated[str, BeforeValidator(lambda raw: str(raw) if isinstance(raw, int) else raw)]
 
@@ -43,22 +54,96 @@ class FieldRule(_Part):
     source: Source | None = Field(default=None, validation_alias=AliasChoices("from", "source"))
     """Where its value comes from; without it, only ``caller.fields`` can give one."""
     max_chars: int | None = Field(default=None, ge=1)
-    required: bool = False
-    """Without a value no request can be built."""
+    required: bool | tuple[Step, ...] = False
+    """Without a value no request can be built; or only not the one of these steps."""
+    steps: tuple[Step, ...] = ("ping", "post")
+    """In which steps it is sent."""
     form: Literal["as_is", "ten_digits", "last_four"] = "as_is"
     values: Mapping[str, Text] = {}
     """Their word for ours (``yes`` and ``no`` for a consent)."""
+    one_of: tuple[Text, ...] = ()
+    """The closed set of values that they take; others are refused before anything is sent."""
+    pattern: str | None = None
+    """What a value must match as a whole; others are refused before anything is sent."""
+    place: str = ""
+    """Where in an XML request it stands, for adapters that write one."""
+
+    def required_in(self, step: Step) -> bool:
+        """Whether a request of this step needs it."""
+        return self.required if isinstance(self.required, bool) else step in self.required
+
+
+class Endpoint(_Part):
+    """Where one step of a mode goes."""
+
+    call: str
+    """The partner's own name of the call, as its document has it (``/calls/ping``)."""
+    url: Literal["url", "ping_url", "post_url"] = "url"
+    """Which of the entry's addresses."""
+    path: str = ""
+    """What is added to it."""
+
+
+class TestRequest(_Part):
+    """The request that the partner's document gives for tests: what it changes in the plan's entry."""
+
+    __test__ = False  # not a test, whatever pytest makes of the name
+
+    params: Mapping[str, Text] = {}
+    credentials: Mapping[str, Text] = {}
+    note: str = ""
+    """What the document says of it, for whoever reads the outcome."""
 
 
 class Mode(_Part):
     """One way of asking this partner."""
 
-    methods: tuple[Literal["form", "json", "get"], ...] = Field(min_length=1)
+    methods: tuple[Literal["form", "json", "get", "xml"], ...] = Field(min_length=1)
     """Those that work; the first is the default."""
+    ping: Endpoint | None = None
+    """The step that asks for a price and commits nobody."""
+    post: Endpoint | None = None
+    """The step that takes the price, or sells without one."""
+    document: str = ""
+    """Which of the sheet's documents describes it; empty: the only one."""
+    xml_url: bool = False
+    """Whether the method ``xml`` goes to the entry's ``xml_url``."""
+    template: bool = False
+    """Whether the entry names a lead's template."""
+    requires: tuple[str, ...] = ()
+    """Further names under ``params`` that this mode cannot do without."""
+    test: TestRequest | None = None
+    """The documented test request; without one ``callrouter check --live`` does not try this mode."""
+    repeat: Literal["safe", "unsafe"] = "safe"
+    """Whether a post whose answer was lost may be sent again: the partner recognises it, and it sells nothing twice."""
     credentials: tuple[str, ...] = ()
     """Names that ``credentials`` of the plan's entry must have, no more and no fewer."""
-    buys: Literal["calls", "leads"] = "calls"
-    """Only what buys calls takes part in an auction."""
+    buys: Literal["calls", "leads", "clicks"] = "calls"
+    """Calls are auctioned while the caller waits, leads sold when the call was not; clicks can only be tried."""
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps that it has, in order."""
+        both: tuple[tuple[Step, Endpoint | None], ...] = (("ping", self.ping), ("post", self.post))
+        return tuple(name for name, endpoint in both if endpoint is not None)
+
+    def endpoint(self, step: Step) -> Endpoint:
+        """Where this step goes. Raises `KeyError` when the mode does not have it."""
+        found = self.ping if step == "ping" else self.post
+        if found is None:
+            raise KeyError(step)
+        return found
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The entry's addresses that it wants, but for ``xml_url``."""
+        return tuple(dict.fromkeys(self.endpoint(step).url for step in self.steps))
+
+    @model_validator(mode="after")
+    def _has_a_step(self) -> "Mode":
+        if not self.steps:
+            raise ValueError("write a ping, a post, or both")
+        return self
 
 
 class Param(_Part):
@@ -94,7 +179,11 @@ class Sheet(_Part):
     other_params: Literal["refused", "allowed"] = "refused"
     """Whether a plan may send constants that neither ``params`` nor ``fields`` names."""
     fields: Mapping[str, FieldRule]
-    aliases: Mapping[str, tuple[str, ...]]
+    left_out: Mapping[str, str] = {}
+    """Documented fields that are never sent, and why."""
+    too_long: Literal["cut", "refused"] = "cut"
+    """What becomes of a value that is longer than documented."""
+    aliases: Mapping[str, tuple[str, ...]] = {}
     """What we look for in a reply: the names that it may have, best first."""
     words: Words = Words()
     error_codes: Mapping[Text, Reason] = {}

@@ -12,7 +12,7 @@ from functools import cached_property
 from itertools import islice
 from xml.parsers import expat
 
-from callrouter.buyers.sheet import plain_name
+from callrouter.buyers.base.sheet import plain_name
 from callrouter.domain.money import NotMoney, parse_money
 from callrouter.domain.offer import Decline
 from callrouter.domain.reasons import Reason

@@ -1,0 +1,39 @@
+"""Dialplans: one YAML file a plan says which numbers lead where, who is asked, and what becomes of the unsold."""
+
+from callrouter.dialplan.guards import Cap, Duplicates, Guards, OpenHours
+from callrouter.dialplan.plan import (
+    Auction,
+    Bridge,
+    BuyerEntry,
+    Callback,
+    Hours,
+    Intake,
+    Numbers,
+    Plan,
+    Prompts,
+    StandIn,
+    Unsold,
+    disagreements,
+)
+from callrouter.dialplan.section import PATTERN_REMEDIES, Section
+
+__all__ = [
+    "PATTERN_REMEDIES",
+    "Auction",
+    "Bridge",
+    "BuyerEntry",
+    "Callback",
+    "Cap",
+    "Duplicates",
+    "Guards",
+    "Hours",
+    "Intake",
+    "Numbers",
+    "OpenHours",
+    "Plan",
+    "Prompts",
+    "Section",
+    "StandIn",
+    "Unsold",
+    "disagreements",
+]
