@@ -22,6 +22,11 @@ _ABOUT_SERVE = (
     "The first SIGTERM or Ctrl-C lets live auctions finish and ends with status 0; a second one ends at once. "
     "Settings are environment variables; `callrouter check` shows them."
 )
+_ABOUT_PING = (
+    "Prints the request, the reply and what it means, secrets masked. Only a request that commits nobody is sent; no "
+    "engine is needed and no cap is used up. What is known of the caller besides can be given with --first-name, "
+    "--last-name, --email, --address, --city and --ip. Status 0: the buyer made an offer, or said that it has none."
+)
 _ABOUT_CALLS = "Without COMMAND they are listed, newest first."
 _ABOUT_CALLBACKS = "Without COMMAND they are listed."
 
@@ -30,7 +35,7 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | No
     """Run one command and return its exit status."""
     given = _parser().parse_args(arguments)
     try:
-        command = importlib.import_module(f"callrouter.commands.{given.command}")
+        command = importlib.import_module(f"callrouter.commands.{given.command.replace('-', '_')}")
         return int(command.run(given, os.environ if environ is None else environ))
     except ConfigurationError as error:
         _tell_mistakes(error, as_json=getattr(given, "json", False))
@@ -60,9 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _serve(_command(commands, "serve", "run the service", _ABOUT_SERVE))
     _demo(_command(commands, "demo", "run the main job against a simulated carrier, buyers and dialler"))
-    _json(_command(commands, "check", "validate settings, dialplans and buyers, and show what is in effect"))
+    _check(_command(commands, "check", "validate settings, dialplans and buyers, and show what is in effect"))
+    _ping(_command(commands, "ping", "ask one buyer of a plan for one live offer", _ABOUT_PING))
     _calls(_command(commands, "calls", "finished and live calls", _ABOUT_CALLS))
     _callbacks(_command(commands, "callbacks", "the callbacks owed, and what became of them", _ABOUT_CALLBACKS))
+    _new_buyer(_command(commands, "new-buyer", "write the folder of a new buyer's format, to be filled in"))
     return parser
 
 
@@ -87,6 +94,40 @@ def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=_rate, default=2.0, metavar="R", help="callers a second (2)")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="the same seed gives the same callers (1)")
     parser.add_argument("--keep", action="store_true", help="leave everything up until Ctrl-C")
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--live", action="store_true", help="send each partner its documented test request as well")
+    _json(parser)
+
+
+def _ping(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("buyer", metavar="BUYER", help="its name under the plan's `buyers`")
+    parser.add_argument("--plan", metavar="PLAN", help="the dialplan; may be left out where there is only one")
+    parser.add_argument("--zip", required=True, help="the caller's zip")
+    parser.add_argument("--phone", metavar="NUMBER", help="the caller's number")
+    parser.add_argument("--state", help="the caller's state; by itself that of the zip")
+    parser.add_argument("--transfer-type", type=_whole(1, 2), default=1, metavar="N", help="1 inbound (1), 2 transfer")
+    for name in ("first-name", "last-name", "email", "address", "city", "ip"):
+        parser.add_argument(f"--{name}", metavar="TEXT", help=argparse.SUPPRESS)
+    parser.add_argument("--consent", choices=("yes", "no"), help="whether they agreed to be called")
+    parser.add_argument(
+        "--field", action="append", default=[], type=_pair, metavar="NAME=VALUE", help="an extra under their own name"
+    )
+    parser.add_argument("--yes", action="store_true", help="send it without asking first")
+    _json(parser)
+
+
+def _new_buyer(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="small letters, digits, dash and underscore")
+    parser.add_argument("--folder", metavar="FOLDER", help="where to put its folder (CALLROUTER_BUYERS, or ./buyers)")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError("write NAME=VALUE")
+    return name, value
 
 
 def _calls(parser: argparse.ArgumentParser) -> None:
@@ -115,7 +156,7 @@ def _callbacks(parser: argparse.ArgumentParser) -> None:
 
 def _listing(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
     """Which callbacks, and how many; ``again`` as for `_json`."""
-    states = ("pending", "delivered", "cancelled", "dead")
+    states = ("pending", "delivered", "ended", "cancelled", "dead")
     no_state, most = (argparse.SUPPRESS, argparse.SUPPRESS) if again else (None, 100)
     parser.add_argument("--state", choices=states, default=no_state, help="those in this state")
     parser.add_argument("--limit", type=_whole(1, 10_000), default=most, metavar="N", help="callbacks at most (100)")

@@ -16,7 +16,7 @@ from callrouter.auction.outbound import Outbound
 from callrouter.auction.policy import HighestPayout
 from callrouter.buyers.loader import Catalogue
 from callrouter.callbacks.delivery import DiallerDelivery
-from callrouter.callbacks.outbox import Job, Outbox
+from callrouter.callbacks.outbox import Job, JobKind, Outbox
 from callrouter.callbacks.outcome import DeliveryOutcome
 from callrouter.callbacks.worker import OutboxWorker
 from callrouter.calls.auctioneer import Auctioneer
@@ -48,6 +48,9 @@ from callrouter.ledger.upgrade import upgrade
 from callrouter.metrics import Metrics
 from callrouter.places import zips
 from callrouter.plans import PlanBook, Plans
+from callrouter.sales.book import SaleBook
+from callrouter.sales.progress import SaleProgress, tally
+from callrouter.sales.seller import LeadSale
 from callrouter.settings import Settings
 from callrouter.tasks import ended
 
@@ -77,7 +80,7 @@ class Instance:
         self.settings = settings
         self.name = f"{rng.getrandbits(48):012x}"
         self.metrics = Metrics()
-        self.catalogue = Catalogue.load()
+        self.catalogue = Catalogue.load(settings.buyers)
         self.plan_book = PlanBook(settings.dialplans, environ, self.catalogue.check_entry)
         self.plans: dict[str, Plan] = {}
         """Every plan that this instance has known, by name: live calls outlast a deleted file."""
@@ -165,9 +168,11 @@ class Instance:
         )
         self.outbox = Outbox(self.engine, clock)
         delivery = DiallerDelivery(session, self._plan_callback, clock)
-        self.worker = OutboxWorker(self.outbox, delivery.handlers, clock, self._rng, self._delivered)
+        sale = LeadSale(deps, SaleBook(self.engine), self.plans.get, self._rng, self.metrics.sale_ended)
+        handlers = {**delivery.handlers, **sale.handlers}
+        self.worker = OutboxWorker(self.outbox, handlers, clock, self._rng, self._delivered)
         closes(self.worker.stop)
-        self.calls = Calls(self.store, self.ledger, self.plans)
+        self.calls = Calls(self.store, self.ledger, self.outbox, self.plans)
         await self._begin()
         self._started = True
 
@@ -291,6 +296,12 @@ class Instance:
         return known.unsold.callback if known else None
 
     def _delivered(self, job: Job, outcome: DeliveryOutcome, punctuality_s: float | None) -> None:
+        if job.kind is JobKind.SALE:
+            if outcome is DeliveryOutcome.ENDED or job.outcome:
+                self.drainer.notify()
+            if job.outcome:  # given up at its claim, without its handler
+                self.metrics.sale_ended(tally(SaleProgress.read(job.progress, job.results), None))
+            return
         label = {DeliveryOutcome.TRANSIENT: "retried", DeliveryOutcome.PERMANENT: "dead"}.get(outcome, outcome.value)
         self.metrics.callback_happened(label)
         if punctuality_s is not None:
@@ -312,7 +323,7 @@ class MeasureAndWake:
         tell(before, after)
         if after.state is CallState.ENDED:
             self._instance.drainer.notify()
-        if step.callback is not None or step.withdraws_callback:
+        if step.callback is not None or step.sale is not None or step.withdraws_callback:
             self._instance.worker.notify()
 
 

@@ -4,7 +4,7 @@ Label values come only from enums and loaded plans, never from a request. Buyer 
 together, so that series grow with their sum and not with their product.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -22,9 +22,11 @@ CALLBACK_RESULTS = (
     *("promised", "not_owed", "delivered", "existing", "already_scheduled", "retried", "dead"),
     *("cancelled", "nothing_to_cancel", "withdrawn", "late", "test_ok"),
 )
+SALE_RESULTS = ("sold", "outbid", "uncertain", "no_offer", "error", "not_called", "rejected")
 TRANSFER_RESULTS = ("offered", "unsold", "bridged", "cancelled")
 ENGINE_OPERATIONS = (
     *("commit", "admit", "health", "beat", "look", "job_claim", "job_done", "job_retry", "job_requeue"),
+    *("job_due", "sale_intent", "sale_step", "sale_end"),
     *(
         "job_cancel",
         "job_renew",
@@ -80,6 +82,7 @@ class Metrics:
         self.buyer_offer_payout = histogram("buyer_offer_payout_dollars", "Payouts offered.", _PAYOUT, "buyer")
         self.buyer_wins = counter("buyer_wins", "Auctions in which this buyer's offer ranked first.", "buyer")
         self.buyer_inflight = gauge("buyer_inflight", "Requests under way.", "buyer")
+        self.posts = counter("buyer_posts", "Bids taken up while the caller waited.", "buyer", "reason")
         self.bridges = counter("bridges", "Dials that ended, by plan.", "plan", "result")
         self.bridge_attempts = counter("bridge_attempts", "Dials that ended, by buyer.", "buyer", "result")
         self.time_to_bridge = histogram("time_to_bridge_seconds", "Arrival to the first dial.", _BRIDGE, "plan")
@@ -93,6 +96,7 @@ class Metrics:
         self.callback_punctuality = histogram(
             "callback_punctuality_seconds", "How late deliveries to the dialler ran.", _LATE
         )
+        self.sales = counter("sales", "Leads of unsold calls, one for each buyer and sale.", "buyer", "result")
         self.transfers = counter("transfers", "Warm transfers.", "result")
         self.pushes = counter("pushes", "Decisions pushed to live calls.", "result")
         self.engine_errors = counter("engine_errors", "Engine commands that failed.", "operation")
@@ -109,6 +113,11 @@ class Metrics:
         if result in CALLBACK_RESULTS:
             self.callbacks.labels(result).inc()
 
+    def sale_ended(self, came: Mapping[str, str]) -> None:
+        """Count what a sale came to with each of its buyers."""
+        for buyer, result in came.items():
+            self.sales.labels(buyer, result).inc()
+
     def preload_plans(self, plans: Iterable[Plan]) -> None:
         """Every series of these plans and their buyers, at zero unless it counts already."""
         for plan in plans:
@@ -123,12 +132,14 @@ class Metrics:
                 self._preload_buyer(buyer)
 
     def _preload_buyer(self, buyer: str) -> None:
-        _zero(self.buyer_results, [(buyer, label) for label in RESULT_LABELS])
+        for results in (self.buyer_results, self.posts):
+            _zero(results, [(buyer, label) for label in RESULT_LABELS])
         _zero(
             self.buyer_response,
             [(buyer, family.value) for family in Family if family is not Family.NOT_CALLED],
         )
         _zero(self.bridge_attempts, [(buyer, result.value) for result in AttemptResult])
+        _zero(self.sales, [(buyer, result) for result in SALE_RESULTS])
         for metric in (self.buyer_wins, self.offers_expired, self.qualified_calls, self.expected_payout):
             metric.labels(buyer)
         self.buyer_offer_payout.labels(buyer)

@@ -64,6 +64,8 @@ class Settings(BaseModel):
     database_url: str | None = Field(default=None, repr=False)
     """The ledger; ``None`` means SQLite in the data folder. It may hold a password."""
     dialplans: Path = Path("dialplans")
+    buyers: Path = Path("buyers")
+    """Formats of further buyers, beside those that ship; the folder need not be there."""
     api_tokens: tuple[ApiToken, ...] = ()
     twilio_account_sid: str = ""
     twilio_auth_token: SecretStr = SecretStr("")
@@ -124,6 +126,7 @@ def effective(settings: Settings) -> list[tuple[str, str, str]]:
         "CALLROUTER_DATA_DIR": str(settings.data_dir),
         "CALLROUTER_DATABASE_URL": _masked_url(settings.database_url) or "(SQLite in the data folder)",
         "CALLROUTER_DIALPLANS": str(settings.dialplans),
+        "CALLROUTER_BUYERS": str(settings.buyers),
         "CALLROUTER_API_TOKENS": _listed(f"{t.role}:{t.name}:{MASK}" for t in settings.api_tokens),
         "TWILIO_ACCOUNT_SID": settings.twilio_account_sid or "(not set)",
         "TWILIO_AUTH_TOKEN": MASK if settings.twilio_auth_token.get_secret_value() else "(not set)",
@@ -246,6 +249,7 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "CALLROUTER_DATA_DIR": ("data_dir", _folder),
     "CALLROUTER_DATABASE_URL": ("database_url", _database_url),
     "CALLROUTER_DIALPLANS": ("dialplans", _folder),
+    "CALLROUTER_BUYERS": ("buyers", _folder),
     "CALLROUTER_API_TOKENS": ("api_tokens", _tokens),
     "TWILIO_ACCOUNT_SID": ("twilio_account_sid", str),
     "TWILIO_AUTH_TOKEN": ("twilio_auth_token", SecretStr),

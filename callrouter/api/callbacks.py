@@ -1,4 +1,4 @@
-"""The dialler outbox for operations: what is owed, cancel it, or try it again."""
+"""The outbox for operations: what is owed, cancel it, or try it again."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -48,7 +48,7 @@ class CallbackBook(Protocol):
 _DONE = frozenset({"cancelled", "cancel_sent"})
 _CONFLICTS: Mapping[str, str] = {
     "none": "it is over already",
-    "leased": "it is with the dialler just now; try again in a minute",
+    "leased": "it is with the dialler or a buyer just now; try again in a minute",
     "delivered": "it was delivered already",
     "cancelled": "it was cancelled",
     "superseded": "another callback stands for this person",
@@ -95,6 +95,7 @@ def shown(job: Job) -> dict[str, Any]:
         "id": job.id,
         "kind": job.kind.value,
         "state": job.state.value,
+        "outcome": job.outcome or None,
         "plan": job.payload.get("plan"),
         "phone": job.payload.get("phone"),
         "sid": job.payload.get("sid"),

@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from callrouter.auction.asking import Progress, ended
 from callrouter.auction.budget import Budget
 from callrouter.auction.deps import Deps
-from callrouter.auction.runner import Progress, ended, note_health, run_buyer
+from callrouter.auction.runner import note_health, run_buyer
 from callrouter.buyers.base import Ask
 from callrouter.dialplan import Plan
 from callrouter.domain.offer import BuyerResult, Decline, Offer

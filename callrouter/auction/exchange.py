@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
-from urllib.parse import quote, quote_plus
+from urllib.parse import parse_qsl, quote, quote_plus
 from xml.sax.saxutils import escape
 
 from callrouter.buyers.base import Account, Ask, BuyerRequest
@@ -42,14 +42,24 @@ class Masker:
         return None if raw is None else self.text(raw, _DETAIL_CHARS)
 
     def request(self, request: BuyerRequest) -> str:
-        """Method, address and body."""
-        query = "?" + "&".join(f"{quote_plus(k)}={quote_plus(v)}" for k, v in request.query) if request.query else ""
-        body = "\n" + decode(request.body) if request.body else ""
-        return self.text(f"{request.method} {request.url}{query}{body}")
+        """Method, address and body. What the address itself has as a query may hold secrets, and is not shown."""
+        address, _, own = request.url.partition("?")
+        parts = ([MASK] if own else []) + [f"{quote_plus(k)}={quote_plus(v)}" for k, v in request.query]
+        query = "?" + "&".join(parts) if parts else ""
+        body = "\n" + _readable(request) if request.body else ""
+        return self.text(f"{request.method} {address}{query}{body}")
 
     def response(self, body: bytes) -> str:
         """The reply's body as text."""
         return self.text(decode(body[:_READ_CHARS]))
+
+
+def _readable(request: BuyerRequest) -> str:
+    """The body for people. A form is decoded: what it encodes a second time (XML) would hide from the mask."""
+    text = decode(request.body or b"")
+    if "x-www-form-urlencoded" not in request.headers.get("Content-Type", ""):
+        return text
+    return "\n".join(f"{name}={value}" for name, value in parse_qsl(text, keep_blank_values=True))
 
 
 def _personal(caller: Caller) -> Iterable[str]:

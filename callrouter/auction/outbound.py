@@ -25,6 +25,8 @@ class OutboundFailure:
     reason: Reason
     detail: str | None = None
     status: int | None = None
+    sent: bool = True
+    """Whether the buyer may have got the request: ``False`` only when no connection was made."""
 
 
 class Outbound:
@@ -59,7 +61,11 @@ class Outbound:
     async def _follow(self, request: BuyerRequest, max_body: int, follow: bool) -> BuyerResponse | OutboundFailure:
         url = _address(request)
         for last in (False, True):
-            reply = await self._once(request, url, max_body)
+            try:
+                reply = await self._once(request, url, max_body)
+            except aiohttp.ClientConnectorError as error:
+                # After a redirect the first server has got it all the same.
+                return OutboundFailure(Reason.ERROR_UNREACHABLE, type(error).__name__, sent=last)
             if not isinstance(reply, _Redirect):
                 return reply
             target = _on_same_host(url, reply.location)

@@ -1,24 +1,32 @@
-"""Buyers are found by folder: ``buyers/<name>/{adapter.py, buyer.yaml, README.md}``. No list names them."""
+"""Buyers are found by folder: ``<name>/{adapter.py, buyer.yaml, README.md}``. No list names them."""
 
 import importlib
 import importlib.util
 import re
 import sys
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import cast
 
 import yaml
 from pydantic import ValidationError
 
-from callrouter.buyers.base import Account, Adapter
+from callrouter.buyers.base import Account, Adapter, TwoStepAdapter
 from callrouter.buyers.base.sheet import Mode, Sheet
+from callrouter.buyers.base.template_check import flaws
 from callrouter.dialplan import BuyerEntry
+from callrouter.dialplan.section import NAME_PATTERN, PATTERN_REMEDIES
 from callrouter.errors import ConfigurationError, Mistake, NotFound
 
 SHIPPED = Path(__file__).parent
 OTHER_URLS = ("ping_url", "post_url", "xml_url")
+EXEMPLARS = "exemplars"
+"""The folder of exemplar files inside an operator's own buyer."""
+_PING = ("build_request", "parse_response")
+_POST = ("build_accept", "parse_accept")
 _PARTS = ("adapter.py", "buyer.yaml", "README.md")
 
 
@@ -30,6 +38,11 @@ class Buyer:
     sheet: Sheet
     adapter: Adapter
 
+    @property
+    def two_step(self) -> TwoStepAdapter:
+        """The adapter of a partner that has a mode with a post; loading it has made sure."""
+        return cast(TwoStepAdapter, self.adapter)
+
 
 @dataclass(frozen=True)
 class Catalogue:
@@ -40,17 +53,25 @@ class Catalogue:
     @classmethod
     def load(cls, *folders: Path) -> "Catalogue":
         """The shipped buyers and those in further ``folders``. Raises `ConfigurationError` for all mistakes."""
+        found, mistakes = cls.readable(*folders)
+        if mistakes:
+            raise ConfigurationError(mistakes)
+        return found
+
+    @classmethod
+    def readable(cls, *folders: Path) -> tuple["Catalogue", list[Mistake]]:
+        """The buyers that can be used, and what is wrong with the others. A folder that is not there has none."""
         buyers: dict[str, Buyer] = {}
         mistakes: list[Mistake] = []
         for home in (SHIPPED, *folders):
-            for path in sorted(home.glob("*/buyer.yaml")):
+            for folder in folders_of_buyers(home):
                 try:
-                    buyers[path.parent.name] = _load(path.parent)
+                    if folder.name in buyers:
+                        raise ConfigurationError([Mistake(str(folder), "name", "there is such a buyer; rename it")])
+                    buyers[folder.name] = _load(folder)
                 except ConfigurationError as error:
                     mistakes.extend(error.mistakes)
-        if mistakes:
-            raise ConfigurationError(mistakes)
-        return cls(buyers)
+        return cls(buyers), mistakes
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -104,6 +125,7 @@ class Catalogue:
         found += _address_mistakes(entry, mode)
         found += _credential_mistakes(entry, mode)
         found += _param_mistakes(entry, known.sheet, mode)
+        found += _template_mistakes(entry, self.account("", entry)) if mode.template else []
         return [Mistake(where, f"{key}.{name}", remedy) for name, remedy in found]
 
 
@@ -149,25 +171,65 @@ def _param_mistakes(entry: BuyerEntry, sheet: Sheet, mode: Mode) -> list[tuple[s
     return found
 
 
+def _template_mistakes(entry: BuyerEntry, account: Account) -> list[tuple[str, str]]:
+    """What is wrong in the template's text; one that could not be read has its own mistake already."""
+    found = flaws(account.template, account.params) if account.template else []
+    places = [f"{entry.template} line {line}" if line else entry.template for line, _ in found]
+    return [("template", f"{place}: {remedy}") for place, (_, remedy) in zip(places, found, strict=True)]
+
+
 def _either(names: Mapping[str, object] | tuple[str, ...]) -> str:
     return " or ".join(names)
 
 
+def folders_of_buyers(home: Path) -> list[Path]:
+    """The folders in ``home`` that are buyers, or were begun as one."""
+    begun = {path.parent for part in ("adapter.py", "buyer.yaml") for path in home.glob(f"*/{part}")}
+    return sorted(begun)
+
+
 def _load(folder: Path) -> Buyer:
     where = f"{folder.name}/buyer.yaml"
+    if not re.fullmatch(NAME_PATTERN, folder.name):
+        raise ConfigurationError([Mistake(folder.name, "name", PATTERN_REMEDIES[NAME_PATTERN])])
     missing = [part for part in _PARTS if not (folder / part).is_file()]
     if missing:
         raise ConfigurationError([Mistake(folder.name, part, "write this file") for part in missing])
     try:
         sheet = Sheet.model_validate(yaml.safe_load((folder / "buyer.yaml").read_text("utf-8")))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigurationError([Mistake(where, "(whole file)", f"not YAML: {error}")]) from error
     except ValidationError as error:
         raise ConfigurationError(
             [Mistake(where, ".".join(map(str, e["loc"])) or "(whole file)", e["msg"]) for e in error.errors()]
         ) from error
-    adapter: Adapter = _module(folder).Adapter(sheet)
-    return Buyer(folder.name, sheet, adapter)
+    return Buyer(folder.name, sheet, _adapter(folder, sheet))
+
+
+def _adapter(folder: Path, sheet: Sheet) -> Adapter:
+    """The buyer's adapter. It may be anybody's, so nothing is believed of it."""
+    where = f"{folder.name}/adapter.py"
+    try:
+        adapter: Adapter = _module(folder).Adapter(sheet)
+    except Exception as error:
+        line = _line_in(error, folder / "adapter.py")
+        remedy = f"it cannot be loaded: {type(error).__name__}: {error}{line}"
+        raise ConfigurationError([Mistake(where, "Adapter", remedy)]) from error
+    posts = [name for name, mode in sheet.modes.items() if mode.post is not None]
+    wanted = [*_PING, *(_POST if posts else ())]
+    lacking = [name for name in wanted if not callable(getattr(adapter, name, None))]
+    if lacking:
+        of_post = f"write it, for the post of {', '.join(posts)}"
+        raise ConfigurationError([Mistake(where, name, of_post if name in _POST else "write it") for name in lacking])
+    return adapter
+
+
+def _line_in(error: Exception, file: Path) -> str:
+    """Where in the file it was raised."""
+    if isinstance(error, SyntaxError):
+        return ""  # it says so itself
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+    return f" (line {lines[-1]})" if lines else ""
 
 
 def _module(folder: Path) -> ModuleType:
@@ -176,8 +238,12 @@ def _module(folder: Path) -> ModuleType:
     name = f"callrouter_buyer_{folder.name}"
     spec = importlib.util.spec_from_file_location(name, folder / "adapter.py")
     if spec is None or spec.loader is None:
-        raise ConfigurationError([Mistake(folder.name, "adapter.py", "not a Python module")])
+        raise ImportError("not a Python module")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module

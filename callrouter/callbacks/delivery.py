@@ -76,6 +76,10 @@ class DiallerDelivery:
         reply = await self._send(build_cancel(job.payload, account), account, parse_cancel)
         return Delivery(reply.outcome, reply.detail)
 
+    async def try_format(self, account: Callback, person: Mapping[str, Any]) -> Reply:
+        """The dialler's own test: it looks at the fields and saves nothing."""
+        return await self._send(build_add(person, account, account.delay_s, test=True), account, parse_add)
+
     async def _send(self, request: DiallerRequest, account: Callback, parse: Parse) -> Reply:
         url = URL(account.url.rstrip("/") + request.path).with_query(key=account.key.get_secret_value())
         try:

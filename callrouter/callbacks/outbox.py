@@ -20,10 +20,11 @@ _SCAN = 200
 
 
 class JobKind(StrEnum):
-    """What the dialler is to do."""
+    """What is to be done: the first two by the dialler, a sale by lead buyers."""
 
     CALLBACK = "callback"
     CANCEL = "cancel"
+    SALE = "sale"
 
 
 class JobState(StrEnum):
@@ -34,14 +35,19 @@ class JobState(StrEnum):
 
     PENDING = "pending"
     DELIVERED = "delivered"
+    ENDED = "ended"
+    """A sale that is over; `Job.outcome` says how."""
     CANCELLED = "cancelled"
     DEAD = "dead"
+    """Given up; also a sale that may have been made, and nobody knows."""
 
 
 class Ack(StrEnum):
     """What the outbox made of a worker's report."""
 
     DELIVERED = "delivered"
+    ENDED = "ended"
+    """A sale is over."""
     RETRIED = "retried"
     DEAD = "dead"
     CANCELLED = "cancelled"
@@ -72,6 +78,12 @@ class Job:
     """Of a delivered callback that was not taken back: when the person is called."""
     renewed: bool = False
     """It may be at the dialler by what was known before: that is taken back first."""
+    progress: str = ""
+    """Of a sale: how far it is, JSON."""
+    results: str = "[]"
+    """Of a sale: what each buyer answered, JSON."""
+    outcome: str = ""
+    """Of a sale that is over: how it ended."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +98,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Counts:
-    """How full the outbox is. ``due`` is the part of ``pending`` that a worker should have taken by now."""
+    """How full the outbox is. ``due`` counts deliveries to the dialler that a worker should have taken by now."""
 
     due: int
     pending: int
@@ -137,7 +149,8 @@ class Outbox:
     async def requeue(self, job_id: str, deadline_s: float) -> str:
         """An operator's retry: due now, for ``deadline_s`` at most.
 
-        ``requeued``, ``leased``, ``delivered``, ``cancelled``, ``absent``, or ``superseded`` by another one.
+        ``requeued``, ``leased``, ``delivered``, ``cancelled``, ``absent``, ``superseded`` by another one, or
+        ``none``: a sale that is over.
         """
         job = await self.get(job_id)
         if job is None:
@@ -148,7 +161,8 @@ class Outbox:
     async def cancel(self, job_id: str, deadline_s: float = 86_400) -> str:
         """An operator's cancel: ``cancelled``, ``cancel_sent`` (the dialler is told), ``leased`` or ``none``.
 
-        ``leased`` is a cancel that is at the dialler now; ``none`` is a job that is over, or not there.
+        ``leased`` is a cancel that is at the dialler now, or a sale whose present step is its last; ``none`` is a job
+        that is over, or not there.
         """
         job = await self.get(job_id)
         if job is None:
@@ -186,7 +200,7 @@ class Outbox:
         keys = self._engine.keys
         now_ms = int(self._clock.now() * 1000)
         return Counts(
-            due=await self._engine.sorted_count(keys.outbox_due, high=now_ms),
+            due=int(await self._run("job_due")),
             pending=await self._engine.sorted_count(keys.outbox_due),
             dead=await self._engine.sorted_count(keys.outbox_dead, low=now_ms - JOB_DONE_TTL_S * 1000),
         )
@@ -212,9 +226,9 @@ class Outbox:
         return self._engine.keys.standing(payload["plan"], payload["phone"])
 
     async def _run(self, name: str, *args: str | float, standing: str | None = None, again: bool = True) -> Any:
-        """Every script takes the indexes and the standing key; the time, the jobs' prefix and its own."""
+        """Every script takes the indexes, the ledger and the standing key; the time, the jobs' prefix and its own."""
         keys = self._engine.keys
-        names = [keys.outbox_due, keys.outbox_dead, keys.outbox_recent, *([standing] if standing else [])]
+        names = [keys.outbox_due, keys.outbox_dead, keys.outbox_recent, keys.ledger, *([standing] if standing else [])]
         return await self._engine.run(name, names, [self._engine.time_arg(), keys.job(""), *args], again=again)
 
 
@@ -238,6 +252,9 @@ def _job(fields: Mapping[str, str]) -> Job:
         last_error=fields["last_error"],
         stands_until=_stands_until(fields),
         renewed="renewed" in fields,
+        progress=fields.get("progress", ""),
+        results=fields.get("results", "[]"),
+        outcome=fields.get("outcome", ""),
     )
 
 

@@ -1,7 +1,12 @@
 """What became of one delivery attempt. Every value can be a metric label."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from callrouter.callbacks.outbox import Ack
 
 
 class DeliveryOutcome(StrEnum):
@@ -20,6 +25,11 @@ class DeliveryOutcome(StrEnum):
     """Trying again cannot help: a dead letter."""
     TRANSIENT = "transient"
     """It is tried again."""
+
+    CONTINUED = "continued"
+    """A step of several went well: the next is due now."""
+    ENDED = "ended"
+    """The last step of several: how it ended is in the job's own record."""
 
     DEAD = "dead"
     """Given up, because its deadline came first."""
@@ -51,3 +61,6 @@ class Delivery:
     """Of a delivered callback: when the person is called, epoch seconds. Until then it stands."""
     punctuality_s: float | None = None
     """Seconds from the first lawful moment after the one wished for to the call back."""
+    settle: "Callable[[], Awaitable[Ack]] | None" = None
+    """Tells the outbox, where ``outcome`` alone does not say enough. Called again while the engine does not answer:
+    twice must be as good as once."""

@@ -99,7 +99,7 @@ class OutboxWorker:
             return POLL_S
         claim = await self._outbox.claim(room, self._lease_s)
         for job in claim.given_up:
-            log.error("callback given up", extra={"job": job.id, "attempts": job.attempts})
+            log.error("job given up", extra={"job": job.id, "kind": job.kind.value, "attempts": job.attempts})
             self._on_outcome(job, DeliveryOutcome.DEAD, None)
         for job in claim.jobs:
             task = asyncio.create_task(self._run(job), name=f"outbox {job.id}")
@@ -131,9 +131,10 @@ class OutboxWorker:
             return
         outcome = _outcome(delivery, ack)
         log.info(
-            "callback attempt",
+            "job attempt",
             extra={
                 "job": job.id,
+                "kind": job.kind.value,
                 "outcome": outcome.value,
                 "attempt": job.attempts,
                 "detail": delivery.detail,
@@ -149,7 +150,7 @@ class OutboxWorker:
             return Delivery(DeliveryOutcome.TRANSIENT, "timeout")
         except Exception as error:  # noqa: BLE001 - whatever a handler does, the job is owed
             # The text may hold the person's data; the type does not.
-            log.error("callback handler failed", extra={"job": job.id, "error": type(error).__name__})
+            log.error("job handler failed", extra={"job": job.id, "error": type(error).__name__})
             return Delivery(DeliveryOutcome.TRANSIENT, f"our own error: {type(error).__name__}")
 
     async def _report(self, job: Job, delivery: Delivery, ends: float) -> Ack:
@@ -157,6 +158,10 @@ class OutboxWorker:
         delay_s = backoff_s(job.attempts, self._rng)
         while True:
             try:
+                if delivery.settle is not None:
+                    ack = await delivery.settle()
+                    self._wake.set()
+                    return ack
                 if delivery.outcome in COMPLETE:
                     return await self._outbox.done(job, delivery.detail, delivery.stands_until)
                 if delivery.outcome is DeliveryOutcome.PERMANENT:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from callrouter.auction.accepting import run_accept
 from callrouter.auction.auction import hold_auction
 from callrouter.auction.budget import Budget
 from callrouter.auction.deps import Deps
@@ -16,8 +17,9 @@ from callrouter.calls import transitions
 from callrouter.calls.progress import Applied, Progress
 from callrouter.carrier.seam import Carrier, Command, PushResult
 from callrouter.dialplan import Plan
-from callrouter.domain.call import AuctionRun, Call, CallState
-from callrouter.domain.offer import BuyerResult
+from callrouter.domain.call import Acceptance, AuctionRun, Call, CallState
+from callrouter.domain.offer import BuyerResult, Decline
+from callrouter.domain.reasons import Reason
 from callrouter.errors import CarrierUnavailable, EngineUnavailable
 from callrouter.metrics import Metrics
 
@@ -116,53 +118,86 @@ class Auctioneer:
         return len(left)
 
     async def _run(self, call: Call, plan: Plan) -> None:
+        """Hold the call's auction, unless it has come past that, and the posts that its offers need."""
+        try:
+            applied = None if call.accepting else await self._auction(call, plan)
+            now = applied.call if applied else call
+            while now.accepting is not None:
+                applied = await self._accept(now, now.accepting, plan)
+                if applied is None:
+                    return
+                now = applied.call
+            if applied is not None:
+                decided = self._deps.clock.monotonic()
+                await self._deliver(applied)
+                self._metrics.auction_overhead.labels("respond").observe(self._deps.clock.monotonic() - decided)
+        except Exception:
+            log.exception("auction failed", extra={"call_id": call.sid})
+            await self._give_up(call)
+
+    async def _auction(self, call: Call, plan: Plan) -> Applied | None:
+        """The auction, counted; ``None`` when the call has moved on without it."""
         run = call.auction
         if run is None:
-            return
+            return None
         outcome = "failed"
         try:
-            outcome = await self._hold(call, run, plan)
+            applied, outcome = await self._hold(call, run, plan)
+            return applied
         except asyncio.CancelledError:
             outcome = "handed_over" if self.draining else "caller_gone"
             raise
-        except Exception:
-            log.exception("auction failed", extra={"call_id": call.sid})
-            await self._give_up(call, run)
         finally:
             self._metrics.auctions.labels(call.plan, outcome).inc()
             self._metrics.auction_duration.labels(call.plan).observe(self._deps.clock.now() - run.started_at)
 
-    async def _hold(self, call: Call, run: AuctionRun, plan: Plan) -> str:
+    async def _hold(self, call: Call, run: AuctionRun, plan: Plan) -> tuple[Applied | None, str]:
         clock = self._deps.clock
         started = clock.monotonic()
         budget = Budget.of(max(0.0, run.deadline_at - clock.now()), clock)
         already = await self._already(call, run)
 
         async def keep(result: BuyerResult) -> None:
-            try:
-                await self._progress.store.keep_reply(call.sid, run.no, result)
-            except EngineUnavailable:
-                log.warning("reply not kept", extra={"call_id": call.sid, "buyer": result.buyer})
+            await self._keep(call.sid, str(run.no), result)
 
-        ask = Ask(call.sid, call.kind.transfer_type, call.caller, plan.auction.floor)
         self._metrics.auction_overhead.labels("prepare").observe(clock.monotonic() - started)
-        closed = await hold_auction(self._deps, plan, ask, budget, run.excluded, keep, already)
+        closed = await hold_auction(self._deps, plan, _ask(call, plan), budget, run.excluded, keep, already)
         decided = clock.monotonic()
         applied = await self._settle(
             call,
-            run,
+            f"auction:{run.no}",
             lambda c, at: transitions.auction_closed(c, run.no, closed.offers, closed.closed_by, at),
         )
         self._metrics.auction_overhead.labels("decide").observe(clock.monotonic() - decided)
-        if applied is not None:
-            await self._deliver(applied)
-        self._metrics.auction_overhead.labels("respond").observe(clock.monotonic() - decided)
         if closed.offers and applied is not None:
             self._metrics.buyer_wins.labels(closed.offers[0].buyer).inc()
         if closed.offers:
-            return "sold"
+            return applied, "sold"
         asked = any(result.asked_at is not None for result in closed.results)
-        return "no_offer" if asked else "nobody_called"
+        return applied, "no_offer" if asked else "nobody_called"
+
+    async def _accept(self, call: Call, acceptance: Acceptance, plan: Plan) -> Applied | None:
+        """Post to the buyer of the bid that is to be dialled; ``None`` when the call has moved on without it."""
+        bid, entry = acceptance.offer, plan.buyers.get(acceptance.offer.buyer)
+        if entry is None:
+            result = BuyerResult(buyer=bid.buyer, decline=Decline(reason=Reason.NOT_CALLED_DISABLED))
+        else:
+            left_s = acceptance.started_at + plan.auction.post_s - self._deps.clock.now()
+            budget = Budget.of(max(0.0, left_s), self._deps.clock)
+            regions = plan.bridge.allow_regions
+            result = await run_accept(self._deps, _ask(call, plan), bid, entry, budget, allow_regions=regions)
+        self._metrics.posts.labels(bid.buyer, result.label).inc()
+        await self._keep(call.sid, f"post {acceptance.no}", result)
+        verdict = result.offer or result.decline or Decline(reason=Reason.ERROR_OTHER)
+        return await self._settle(
+            call, f"post:{acceptance.no}", lambda c, at: transitions.accepted(c, acceptance.no, verdict, at)
+        )
+
+    async def _keep(self, sid: str, of: str, result: BuyerResult) -> None:
+        try:
+            await self._progress.store.keep_reply(sid, of, result)
+        except EngineUnavailable:
+            log.warning("reply not kept", extra={"call_id": sid, "buyer": result.buyer})
 
     async def _already(self, call: Call, run: AuctionRun) -> dict[str, BuyerResult]:
         """What an earlier owner of this auction had heard; nothing is asked twice."""
@@ -173,9 +208,8 @@ class Auctioneer:
         mine = f"{run.no}:"
         return {key.removeprefix(mine): result for key, result in replies.items() if key.startswith(mine)}
 
-    async def _settle(self, call: Call, run: AuctionRun, decide: transitions.Decide) -> Applied | None:
+    async def _settle(self, call: Call, event_id: str, decide: transitions.Decide) -> Applied | None:
         """Store the decision; without the engine it is taken from memory and spooled."""
-        event_id = f"auction:{run.no}"
         try:
             applied = await self._progress.apply(call.sid, event_id, self._deps.clock.now(), decide)
             return applied if applied.changed else None
@@ -189,9 +223,11 @@ class Auctioneer:
                 return None
             return self._progress.apply_unstored(known, step, plan, event_id)
 
-    async def _give_up(self, call: Call, run: AuctionRun) -> None:
+    async def _give_up(self, call: Call) -> None:
         try:
-            applied = await self._settle(call, run, lambda c, at: transitions.fail(c, at, "the auction failed"))
+            applied = await self._settle(
+                call, "auction failed", lambda c, at: transitions.fail(c, at, "the auction failed")
+            )
             if applied is not None:
                 await self._deliver(applied)
         except Exception:
@@ -234,6 +270,10 @@ class Auctioneer:
             return True
         latest = call.attempt if call else None
         return latest is not None and latest.no == attempt.no and latest.live and latest.initiated_at is None
+
+
+def _ask(call: Call, plan: Plan) -> Ask:
+    return Ask(call.sid, call.kind.transfer_type, call.caller, plan.auction.floor, plan.plan)
 
 
 async def _ignore(sid: str) -> None:

@@ -177,14 +177,14 @@ class Progress:
     async def _owed(self, step: Step) -> Step:
         """Whoever was connected on another call since this one began is owed nothing by it."""
         call = step.call
-        if step.callback is None or call.caller.phone is None:
+        if (step.callback is None and step.sale is None) or call.caller.phone is None:
             return step
         if await self.store.bridged_at(call.plan, call.caller.phone) < call.started_at:
             return step
         why = "none: the person was connected on another call"
-        unowed = call.replaced(callback=why, callback_at=None)
+        unowed = call.replaced(callback=why, callback_at=None, sale=why if step.sale else call.sale)
         words = Apologise(transitions.farewell(unowed)) if isinstance(step.command, Apologise) else step.command
-        return replace(step, call=unowed, callback=None, command=words)
+        return replace(step, call=unowed, callback=None, sale=None, command=words)
 
     async def _commit(self, before: Call | None, step: Step, plan: Plan | None, event_id: str) -> Commit:
         ended = step.call.state is CallState.ENDED

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from callrouter.domain.call import Attempt, Call, CallState
+from callrouter.domain.call import Acceptance, Attempt, Call, CallState
 from callrouter.domain.clock import rfc3339
 from callrouter.domain.money import dollars
 from callrouter.domain.offer import BuyerResult, Decline, Offer
@@ -13,8 +13,9 @@ from callrouter.domain.reasons import Reason
 def record(call: Call, replies: Mapping[str, BuyerResult], plan_buyers: Iterable[str] = ()) -> dict[str, Any]:
     """The whole decision of one call.
 
-    ``replies`` maps ``<auction no>:<buyer>`` to that buyer's result. A buyer of ``plan_buyers`` that an ended call
-    never heard from (the caller left first) is listed as such: nobody is missing.
+    ``replies`` maps ``<auction no>:<buyer>`` to that buyer's result, and ``post <no>:<buyer>`` to a post's.
+    A buyer of ``plan_buyers`` that an ended call never heard from (the caller left first) is listed as such: nobody
+    is missing.
     """
     return {
         "sid": call.sid,
@@ -34,11 +35,15 @@ def record(call: Call, replies: Mapping[str, BuyerResult], plan_buyers: Iterable
         "zip": call.caller.zip,
         "region": call.caller.state,
         "results": [_result(no, result) for no, result in _complete(call, replies, plan_buyers)],
+        "posts": [_post(acceptance, replies) for acceptance in call.acceptances],
         "attempts": [_attempt(attempt) for attempt in call.attempts],
         "callback": _callback(call),
-        "sale": None,
+        "sale": _sale(call),
         "events": [{"at": rfc3339(e.at), "event": e.event, "detail": e.detail} for e in call.timeline],
     }
+
+
+_POST = "post "
 
 
 def auctions_of(call: Call) -> int:
@@ -49,7 +54,8 @@ def auctions_of(call: Call) -> int:
 def _complete(
     call: Call, replies: Mapping[str, BuyerResult], plan_buyers: Iterable[str]
 ) -> list[tuple[int, BuyerResult]]:
-    found = {(int(no), buyer): r for (no, _, buyer), r in ((key.partition(":"), r) for key, r in replies.items())}
+    of_auctions = ((key.partition(":"), result) for key, result in replies.items() if not key.startswith(_POST))
+    found = {(int(no), buyer): result for (no, _, buyer), result in of_auctions}
     if call.state is CallState.ENDED:
         for buyer in plan_buyers:
             for no in range(1, auctions_of(call) + 1):
@@ -82,13 +88,29 @@ def _result(auction_no: int, result: BuyerResult) -> dict[str, Any]:
 
 def _offer(offer: Offer) -> dict[str, Any]:
     return {
-        "number": offer.number,
+        "number": offer.number or None,
         "payout": dollars(offer.payout),
         "min_duration_s": offer.min_duration_s,
         "min_duration_stated": offer.min_duration_stated,
         "received_at": rfc3339(offer.received_at),
         "expires_at": rfc3339(offer.expires_at),
         "provider": offer.provider,
+    }
+
+
+def _post(acceptance: Acceptance, replies: Mapping[str, BuyerResult]) -> dict[str, Any]:
+    bid = acceptance.offer
+    reply = replies.get(f"{_POST}{acceptance.no}:{bid.buyer}")
+    return {
+        "no": acceptance.no,
+        "buyer": bid.buyer,
+        "reason": acceptance.result,
+        "detail": acceptance.detail,
+        "sent_at": rfc3339(acceptance.started_at),
+        "bid_age_s": round(bid.age_s(acceptance.started_at), 3),
+        "elapsed_s": round(reply.elapsed_s, 3) if reply else None,
+        "offer": _offer(reply.offer) if reply and reply.offer else None,
+        "exchange": reply.exchange.model_dump() if reply and reply.exchange else None,
     }
 
 
@@ -116,3 +138,12 @@ def _callback(call: Call) -> dict[str, Any] | None:
     if call.callback.startswith("none"):
         return {"id": None, "due_at": None, "why": call.callback.removeprefix("none: ")}
     return {"id": call.callback, "due_at": rfc3339(call.callback_at), "why": None}
+
+
+def _sale(call: Call) -> dict[str, Any] | None:
+    """What is known of the lead's sale at the close; what became of it is merged in by whoever reads."""
+    if call.sale is None:
+        return None
+    if call.sale.startswith("none"):
+        return {"id": None, "state": "none", "why": call.sale.removeprefix("none: ")}
+    return {"id": call.sale, "state": "pending"}

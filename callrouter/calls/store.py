@@ -90,15 +90,16 @@ class CallStore:
                 return Committed(str(kind))
         raise AssertionError(f"commit.lua answered {answer!r}")
 
-    async def keep_reply(self, sid: str, auction_no: int, result: BuyerResult) -> bool:
-        """Keep a buyer's result; the first one of an auction wins. Whether this was it."""
+    async def keep_reply(self, sid: str, of: str, result: BuyerResult) -> bool:
+        """Keep a buyer's result in an auction (``of`` is its number) or of a post (``post <no>``); the first one wins.
+
+        Whether this was it.
+        """
         key = self._engine.keys.replies(sid)
-        return await self._engine.hash_set_new(
-            key, f"{auction_no}:{result.buyer}", result.model_dump_json(), REPLIES_TTL_S
-        )
+        return await self._engine.hash_set_new(key, f"{of}:{result.buyer}", result.model_dump_json(), REPLIES_TTL_S)
 
     async def replies(self, sid: str) -> dict[str, BuyerResult]:
-        """Every result kept, by ``<auction no>:<buyer>``."""
+        """Every result kept, by ``<auction no>:<buyer>`` or ``post <no>:<buyer>``."""
         found = await self._engine.hash(self._engine.keys.replies(sid))
         return {field: BuyerResult.model_validate_json(text) for field, text in found.items()}
 

@@ -6,11 +6,12 @@ caller should hear now.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from callrouter.calls.closing import close
+from callrouter.calls.closing import close, hears_again
 from callrouter.calls.setting import Setting, Step
 from callrouter.calls.states import moved
-from callrouter.calls.window import ring_timeout_s
+from callrouter.calls.window import may_post, ring_timeout_s
 from callrouter.carrier.seam import (
     Apologise,
     AskZip,
@@ -27,9 +28,10 @@ from callrouter.carrier.seam import (
     LegStatus,
     ZipEntered,
 )
-from callrouter.domain.call import Attempt, AttemptResult, AuctionRun, Call, CallKind, CallState, Outcome
+from callrouter.domain.call import Acceptance, Attempt, AttemptResult, AuctionRun, Call, CallKind, CallState, Outcome
 from callrouter.domain.caller import Caller
-from callrouter.domain.offer import Offer
+from callrouter.domain.offer import Decline, Offer
+from callrouter.domain.reasons import OFFER, Reason
 from callrouter.places.zips import lookup, read_zip
 
 Decide = Callable[[Call, Setting], Step]
@@ -74,7 +76,7 @@ def zip_entered(call: Call, event: ZipEntered, at: Setting) -> Step:
 
 def begin_auction(call: Call, at: Setting) -> Step:
     """Start the call's next auction, run by this instance, on the budget of the webhook that led to it."""
-    excluded = tuple(dict.fromkeys(attempt.offer.buyer for attempt in call.attempts))
+    excluded = tuple(_failed(call))
     run = AuctionRun(
         no=call.auction.no + 1 if call.auction else 1,
         started_at=at.now,
@@ -95,6 +97,10 @@ def take_over(call: Call, seen_owner: str, at: Setting) -> Step:
         return Step(call, standing(call, at))
     run = call.auction.model_copy(update={"owner": at.instance})
     call = call.replaced(auction=run).noted(at.now, "auction_taken_over", str(run.no))
+    if call.accepting is not None:
+        # Whether the buyer got the post is not known, and a second one would commit twice: the next offer.
+        lost = Decline(reason=Reason.ERROR_UNREACHABLE, detail="the instance that asked has died")
+        return accepted(call, call.accepting.no, lost, at)
     return Step(call, Hold(run.no, 0), runs_auction=True)
 
 
@@ -107,6 +113,21 @@ def auction_closed(call: Call, auction_no: int, offers: tuple[Offer, ...], close
         at.now, "auction_closed", f"{len(offers)} offers, {closed_by}"
     )
     return _next(call, at, may_ask_again=False)
+
+
+def accepted(call: Call, no: int, verdict: Offer | Decline, at: Setting) -> Step:
+    """The buyer of a bid has named its number, or has not: dial it, or go on with the next offer."""
+    acceptance = call.accepting
+    if acceptance is None or acceptance.no != no:
+        return Step(call, standing(call, at))
+    result = OFFER if isinstance(verdict, Offer) else verdict.reason.value
+    detail = None if isinstance(verdict, Offer) else verdict.detail
+    acceptance = acceptance.model_copy(update={"result": result, "detail": detail, "ended_at": at.now})
+    call = call.replaced(acceptances=(*call.acceptances[:-1], acceptance))
+    call = call.noted(at.now, "post_ended", f"{acceptance.offer.buyer} {result}")
+    if isinstance(verdict, Offer):
+        call = call.replaced(offers=(verdict, *call.offers))
+    return _next(call, at, may_ask_again=bool(call.attempts))
 
 
 def leg_changed(call: Call, event: LegChanged, at: Setting) -> Step:
@@ -204,18 +225,36 @@ def _next(call: Call, at: Setting, *, may_ask_again: bool) -> Step:
         return _unsold(call, at, expired=())
     expired: list[str] = []
     for index, offer in enumerate(call.offers):
-        timeout_s = ring_timeout_s(offer, at.plan.bridge, at.carrier, at.now)
+        if offer.awaits_post and may_post(offer, at.now):
+            return _accept(call.replaced(offers=call.offers[index + 1 :]), offer, tuple(expired), at)
+        timeout_s = None if offer.awaits_post else ring_timeout_s(offer, at.plan.bridge, at.carrier, at.now)
         if timeout_s is not None:
             call = call.replaced(offers=call.offers[index + 1 :])
             return _dial(call, offer, timeout_s, tuple(expired), at)
         expired.append(offer.buyer)
         call = call.noted(at.now, "offer_expired", offer.buyer)
     call = call.replaced(offers=())
-    failed = {attempt.offer.buyer for attempt in call.attempts}
+    failed = _failed(call)
     if may_ask_again and any(entry.enabled and name not in failed for name, entry in at.plan.buyers.items()):
         step = begin_auction(call, at)
         return Step(step.call, step.command, runs_auction=True, expired=tuple(expired))
     return _unsold(call, at, tuple(expired))
+
+
+def _failed(call: Call) -> list[str]:
+    """The buyers that have failed this caller: their phone was not picked up, or their post brought no number."""
+    posts = [acceptance.offer.buyer for acceptance in call.acceptances if acceptance.result not in (None, OFFER)]
+    return list(dict.fromkeys([attempt.offer.buyer for attempt in call.attempts] + posts))
+
+
+def _accept(call: Call, offer: Offer, expired: tuple[str, ...], at: Setting) -> Step:
+    """Post to the buyer of a bid: only now, because it commits, and only to the one that is about to be dialled."""
+    if call.auction is None:
+        raise ValueError("offers come from auctions")
+    run = call.auction.model_copy(update={"owner": at.instance})
+    acceptance = Acceptance(no=len(call.acceptances) + 1, offer=offer, started_at=at.now)
+    call = moved(call, CallState.AUCTION, auction=run, acceptances=(*call.acceptances, acceptance))
+    return Step(call.noted(at.now, "post_sent", offer.buyer), Hold(run.no, 0), runs_auction=True, expired=expired)
 
 
 def _dial(call: Call, offer: Offer, timeout_s: int, expired: tuple[str, ...], at: Setting) -> Step:
@@ -243,7 +282,7 @@ def caller_id(call: Call, at: Setting) -> str:
 
 def _unsold(call: Call, at: Setting, expired: tuple[str, ...]) -> Step:
     step = close(call, Outcome.UNSOLD, at)
-    return Step(step.call, Apologise(farewell(step.call)), callback=step.callback, expired=expired)
+    return replace(step, command=Apologise(farewell(step.call)), expired=expired)
 
 
 def fail(call: Call, at: Setting, why: str) -> Step:
@@ -251,12 +290,12 @@ def fail(call: Call, at: Setting, why: str) -> Step:
     if call.state is CallState.ENDED:
         return Step(call, standing(call, at))
     step = close(call.noted(at.now, "failed", why), Outcome.FAILED, at)
-    return Step(step.call, Apologise(farewell(step.call)), callback=step.callback)
+    return replace(step, command=Apologise(farewell(step.call)))
 
 
 def farewell(call: Call) -> Farewell:
     """Which words an ended call is let go with: they promise a callback only when one is owed."""
-    owed = call.callback is not None and not call.callback.startswith("none")
+    owed = hears_again(call)
     if call.outcome is Outcome.FAILED:
         return Farewell.FAILED_CALLBACK if owed else Farewell.FAILED
     return Farewell.UNSOLD_CALLBACK if owed else Farewell.UNSOLD
@@ -348,4 +387,4 @@ def missed(sid: str, to: str, kind: CallKind, caller: Caller, started_at: float,
     if not taken:
         return step
     why = "none: the carrier's fallback connected the caller"
-    return Step(step.call.replaced(callback=why, callback_at=None), step.command)
+    return Step(step.call.replaced(callback=why, callback_at=None, sale=None), step.command)

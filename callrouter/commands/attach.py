@@ -45,7 +45,8 @@ async def attached(environ: Mapping[str, str]) -> AsyncIterator[Attached]:
     try:
         ledger = await _ledger(settings, clock)
         try:
-            yield Attached(Calls(CallStore(engine), ledger, {}), Outbox(engine, clock), clock)
+            outbox = Outbox(engine, clock)
+            yield Attached(Calls(CallStore(engine), ledger, outbox, {}), outbox, clock)
         finally:
             await ledger.close()
     finally:

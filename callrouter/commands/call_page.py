@@ -14,6 +14,8 @@ def call_page(call: Record) -> str:
     parts = [_header(call), _section("timeline (seconds since arrival)", _timeline(call))]
     if call["results"]:
         parts.append(_section("buyers", _results(call["results"])))
+    if call.get("posts"):
+        parts.append(_section("posts (bids taken up)", _posts(call["posts"])))
     if call["attempts"]:
         parts.append(_section("dials", _attempts(call["attempts"])))
     return "\n".join(parts)
@@ -33,7 +35,16 @@ def _header(call: Record) -> str:
         talk = f"{call['bridged_s']} s of {call['min_duration_s']} s: {'' if call['qualified'] else 'not '}qualified"
         lines += [("buyer", f"{call['buyer']}, {money(call['payout'])}"), ("talk", talk)]
     lines.append(("callback", _callback(call["callback"], live=call["outcome"] is None)))
+    if call.get("sale"):
+        lines.append(("sale", _sale(call["sale"])))
     return "".join(f"{name:<9} {value}\n" for name, value in lines)
+
+
+def _sale(sale: Record) -> str:
+    if sale["id"] is None:
+        return f"none: {sale['why']}"
+    sold = f" to {sale['buyer']}, {money(sale['payout'])}, their {sale['lead_ref'] or '-'}" if sale.get("buyer") else ""
+    return f"{sale['id']}: {sale['state']}{sold}"
 
 
 def _callback(callback: Record | None, *, live: bool) -> str:
@@ -68,6 +79,19 @@ def _result(result: Record) -> tuple[object, ...]:
         result["auction"], result["buyer"], result["reason"], f"{result['elapsed_s']:.3f} s",
         money(offer.get("payout")), offer.get("number"), minimum, said,
     )  # fmt: skip
+
+
+def _posts(posts: Iterable[Record]) -> str:
+    heads = ("post", "buyer", "result", "elapsed", "bid's age", "payout", "number", "said")
+    rows = [
+        (
+            p["no"], p["buyer"], p["reason"] or "(open)",
+            None if p["elapsed_s"] is None else f"{p['elapsed_s']:.3f} s", f"{p['bid_age_s']:.3f} s",
+            money((p["offer"] or {}).get("payout")), (p["offer"] or {}).get("number"), p["detail"] or "",
+        )
+        for p in posts
+    ]  # fmt: skip
+    return table(heads, rows, right=("post", "elapsed", "bid's age", "payout"))
 
 
 def _attempts(attempts: Iterable[Record]) -> str:

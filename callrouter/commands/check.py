@@ -1,22 +1,34 @@
 """``callrouter check``: is everything well configured, and what is in effect?"""
 
 import argparse
+import asyncio
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from callrouter.commands.configuration import Configuration, read_configuration
+from callrouter.commands.live import as_json, page, try_all
 from callrouter.commands.tables import table
+from callrouter.commands.trying import without_secrets
 from callrouter.dialplan import Callback, Plan
+from callrouter.domain.clock import SystemClock
 from callrouter.settings import effective, warnings
 
 
 def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Print the effective values. Raises `ConfigurationError` with every mistake."""
-    found = _found(read_configuration(environ, try_data_dir=True))
-    sys.stdout.write(json.dumps(found, indent=2) + "\n" if arguments.json else _page(found))
-    return 0
+    """Print the effective values, and what the partners answer. Raises `ConfigurationError` with every mistake."""
+    configuration = read_configuration(environ, try_data_dir=True, try_exemplars=True)
+    found = _found(configuration)
+    if not arguments.json:
+        sys.stdout.write(_page(found))
+        sys.stdout.flush()
+    rows = asyncio.run(try_all(configuration, SystemClock())) if arguments.live else []
+    if arguments.json:
+        sys.stdout.write(json.dumps({**found, **({"live": as_json(rows)} if arguments.live else {})}, indent=2) + "\n")
+    elif arguments.live:
+        sys.stdout.write(page(rows))
+    return 1 if any(row.ok is False for row in rows) else 0
 
 
 def _found(configuration: Configuration) -> dict[str, Any]:
@@ -36,7 +48,7 @@ def _found(configuration: Configuration) -> dict[str, Any]:
                         "adapter": entry.adapter,
                         "mode": entry.mode,
                         "method": configuration.catalogue.account(name, entry).method,
-                        "url": _without_secrets(entry.url or entry.ping_url or entry.xml_url or entry.post_url or ""),
+                        "url": without_secrets(entry.url or entry.ping_url or entry.xml_url or entry.post_url or ""),
                         "offer_ttl_s": entry.offer_ttl_s,
                         "enabled": entry.enabled,
                     }
@@ -45,16 +57,8 @@ def _found(configuration: Configuration) -> dict[str, Any]:
             }
             for plan in plans
         ],
-        "warnings": [*map(str, warnings(configuration.settings)), *_idle_keys(plans)],
+        "warnings": [str(warning) for warning in warnings(configuration.settings)],
     }
-
-
-def _idle_keys(plans: Iterable[Plan]) -> list[str]:
-    return [
-        f"plan {plan.plan}: unsold.sell_lead: leads are not sold yet, the list does nothing; empty it until they are"
-        for plan in plans
-        if plan.unsold.sell_lead
-    ]
 
 
 def _effective(plan: Plan) -> dict[str, Any]:
@@ -70,6 +74,8 @@ def _effective(plan: Plan) -> dict[str, Any]:
         "bridge.max_attempts": plan.bridge.max_attempts,
         "bridge.early_hangup_s": plan.bridge.early_hangup_s,
         "bridge.caller_id": plan.bridge.caller_id,
+        "unsold.sell_lead": ", ".join(plan.unsold.sell_lead) or "nobody",
+        **({"unsold.after_sale": plan.unsold.after_sale} if plan.unsold.sell_lead else {}),
         **(_effective_callback(callback) if callback is not None else {}),
     }
 
@@ -80,13 +86,6 @@ def _effective_callback(callback: Callback) -> dict[str, Any]:
         "unsold.callback.hours": f"{callback.hours.from_} to {callback.hours.to}",
         "unsold.callback.deadline_s": callback.deadline_s,
     }
-
-
-def _without_secrets(url: str) -> str:
-    """A partner's URL without user, password and query: there may be secrets in them."""
-    scheme, _, rest = url.partition("://")
-    place, slash, path = rest.partition("/")
-    return f"{scheme}://{place.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
 
 
 def _page(found: Mapping[str, Any]) -> str:

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from callrouter.buyers.loader import Catalogue
+from callrouter.buyers.agreement import mistakes_in
+from callrouter.buyers.loader import EXEMPLARS, Catalogue, folders_of_buyers
 from callrouter.errors import ConfigurationError, Mistake
-from callrouter.plans import Plans, load_plans
+from callrouter.plans import CatalogueCheck, Plans, load_plans
 from callrouter.settings import ENVIRONMENT, Settings, read_settings
 
 
@@ -20,30 +21,54 @@ class Configuration:
     plans: Plans
 
 
-def read_configuration(environ: Mapping[str, str], *, try_data_dir: bool = False) -> Configuration:
+def read_configuration(
+    environ: Mapping[str, str], *, try_data_dir: bool = False, try_exemplars: bool = False
+) -> Configuration:
     """Everything that ``serve`` needs. Raises `ConfigurationError` with the mistakes of all of it.
 
-    With ``try_data_dir`` it is a mistake, too, when no file can be written in the data folder.
+    With ``try_data_dir`` it is a mistake, too, when no file can be written in the data folder; with ``try_exemplars``
+    when one of the operator's own buyers does not do what its exemplars say.
     """
     mistakes: list[Mistake] = []
     settings, plans = None, None
     try:
         settings = read_settings(environ, serving=True)
-        folder = settings.dialplans
     except ConfigurationError as error:
         mistakes += error.mistakes
-        folder = Path(environ.get("CALLROUTER_DIALPLANS", "").strip() or Settings().dialplans).expanduser()
+    folder, buyers = (_folder(environ, settings, name) for name in ("dialplans", "buyers"))
     if try_data_dir:
         data_dir = settings.data_dir if settings else Path(environ.get("CALLROUTER_DATA_DIR", "").strip() or "var")
         mistakes += _unwritable(data_dir.expanduser())
-    catalogue = Catalogue.load()
+    catalogue, of_buyers = Catalogue.readable(buyers)
+    mistakes += [*of_buyers, *(_exemplar_mistakes(buyers, catalogue) if try_exemplars else ())]
     try:
-        plans = load_plans(folder, environ, catalogue.check_entry)
+        plans = load_plans(folder, environ, _entry_check(catalogue, buyers))
     except ConfigurationError as error:
         mistakes += error.mistakes
     if mistakes or settings is None or plans is None:
         raise ConfigurationError(mistakes)
     return Configuration(settings, catalogue, plans)
+
+
+def _folder(environ: Mapping[str, str], settings: Settings | None, name: str) -> Path:
+    """A folder that is read even when other settings are wrong."""
+    if settings is not None:
+        path: Path = getattr(settings, name)
+        return path
+    raw = environ.get(f"CALLROUTER_{name.upper()}", "").strip()
+    return Path(raw or getattr(Settings(), name)).expanduser()
+
+
+def _entry_check(catalogue: Catalogue, folder: Path) -> CatalogueCheck:
+    """The catalogue's check of a plan's entry; a buyer that is broken itself is not told as missing, too."""
+    broken = {path.name for path in folders_of_buyers(folder)} - set(catalogue.names)
+    return lambda entry, where: [] if entry.adapter in broken else catalogue.check_entry(entry, where)
+
+
+def _exemplar_mistakes(folder: Path, catalogue: Catalogue) -> list[Mistake]:
+    """What their own exemplars find wrong with the operator's buyers."""
+    own = [path for path in folders_of_buyers(folder) if path.name in catalogue.buyers]
+    return [mistake for path in own for mistake in mistakes_in(path / EXEMPLARS, catalogue.get(path.name))]
 
 
 def _unwritable(folder: Path) -> list[Mistake]:

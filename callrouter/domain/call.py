@@ -105,6 +105,20 @@ class AuctionRun(Value):
     offers: int = 0
 
 
+class Acceptance(Value):
+    """One post: the buyer of a bid is told that we take it, and names its number. It commits both sides."""
+
+    no: int
+    """From 1."""
+    offer: Offer
+    """The bid."""
+    started_at: float
+    ended_at: float | None = None
+    result: str | None = None
+    """``offer``, or the reason why there is no number; ``None`` while the buyer is being asked."""
+    detail: str | None = None
+
+
 class TimelineEvent(Value):
     """One line of the call's record."""
 
@@ -131,6 +145,7 @@ class Call(Value):
     auction: AuctionRun | None = None
     offers: tuple[Offer, ...] = ()
     """Offers in hand and not dialled yet, best first."""
+    acceptances: tuple[Acceptance, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     outcome: Outcome | None = None
     ended_at: float | None = None
@@ -151,6 +166,12 @@ class Call(Value):
     def answered(self) -> bool:
         """Whether the caller's leg has been answered: by a question, by hold audio, or by an earlier dial."""
         return self.zip_tries > 0 or bool(self.attempts)
+
+    @property
+    def accepting(self) -> Acceptance | None:
+        """The post that is under way."""
+        latest = self.acceptances[-1] if self.acceptances else None
+        return latest if latest and latest.result is None and self.state is CallState.AUCTION else None
 
     @property
     def attempt(self) -> Attempt | None:

@@ -4,6 +4,7 @@ All keys share one prefix. A transition's script touches several of them, so one
 on a Redis cluster the prefix's braces keep them in one slot.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 DAY_S = 86_400
@@ -18,6 +19,13 @@ HEALTH_TTL_S = DAY_S
 STANDING_TTL_S = 7 * DAY_S
 SALE_TTL_S = 30 * DAY_S
 """How long a person whose lead was sold is not sold again."""
+LONGEST_CALL_S = 4 * 3600
+"""The carrier ends a call after so long."""
+SEAT_LONGEST_S = 5 * 3600
+"""No call keeps its seat at a buyer for longer; the seats' keys live an hour more."""
+USED_TTL_S: Mapping[str, int] = {"hour": 3 * 3600, "day": 3 * DAY_S, "month": 35 * DAY_S, "ever": 0}
+"""What is used up of caps, from the last use: past the end of its calendar period; ``ever`` has no end."""
+SETTLED_TTL_S = 30 * DAY_S
 
 PERMANENT = (
     "live",
@@ -30,6 +38,9 @@ PERMANENT = (
     "instances",
 )
 """Keys without a time to live: indexes that empty themselves, and the stream that the drainer trims."""
+
+PERMANENT_UNDER = "used:ever:"
+"""How the names of further such keys begin: what is used up of a buyer's caps without a period, one for each buyer."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,26 @@ class Keys:
     def health(self, buyer: str) -> str:
         """Hash of one buyer's moving average of failures and its next probe."""
         return self._key("health", buyer)
+
+    def seats(self, plan: str, buyer: str, part: str) -> str:
+        """What calls have reserved at one buyer of a plan; the parts are those of ``scripts/_guards.lua``."""
+        return self._key("seats", plan, buyer, part)
+
+    def used(self, plan: str, buyer: str, per: str, bucket: str) -> str:
+        """Hash of what is used up of a buyer's caps in one calendar period: attempts, connects, qualified, cents."""
+        return self._key("used", per, plan, buyer, bucket) if bucket else self._key("used", per, plan, buyer)
+
+    def last_ask(self, plan: str, buyer: str) -> str:
+        """When a buyer of a plan was asked last (epoch ms), for its spacing."""
+        return self._key("asked", plan, buyer)
+
+    def had(self, plan: str, buyer: str | None, kind: str, person: str) -> str:
+        """Sorted set of the calls (score: epoch ms) in which a person had this buyer, or (``None``) any of the plan."""
+        return self._key("had", plan, buyer or "*", kind, person)
+
+    def settled(self, plan: str, buyer: str, sid: str) -> str:
+        """That the sale of a lead was counted."""
+        return self._key("settled", plan, buyer, sid)
 
     @property
     def outbox_due(self) -> str:

@@ -1,7 +1,7 @@
-"""Moves finished calls from the engine's stream into the ledger, in batches, each call exactly once.
+"""Moves finished calls, and sales that are over, from the engine's stream into the ledger, in batches, each once.
 
-An entry is acknowledged and deleted only after the commit, and a call that is in the ledger already is passed
-over: an instance may die at any point.
+An entry is acknowledged and deleted only after the commit, and what is in the ledger already is passed over: an
+instance may die at any point.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from callrouter.domain.clock import Clock
 from callrouter.engine.client import Engine
 from callrouter.errors import EngineUnavailable
 from callrouter.ledger.reads import Ledger
-from callrouter.ledger.rows import row_of
+from callrouter.ledger.rows import row_of, sale_row_of
 
 log = logging.getLogger("callrouter.ledger")
 
@@ -83,9 +83,10 @@ class LedgerDrainer:
         entries = await self._next()
         if not entries:
             return 0
-        rows = {entry_id: _row(entry_id, fields) for entry_id, fields in entries if fields}
+        known = [(entry_id, fields) for entry_id, fields in entries if fields]
         try:
-            await self._ledger.insert(list(rows.values()))
+            await self._ledger.insert([_row(*entry) for entry in known if "sale" not in entry[1]])
+            await self._ledger.insert_sales([_sale_row(*entry) for entry in known if "sale" in entry[1]])
         except BaseException:
             self._own_first = True
             raise
@@ -215,3 +216,8 @@ def _entries(raw: Any) -> Sequence[Entry]:
 def _row(entry_id: str, fields: Mapping[str, str]) -> dict[str, Any]:
     received_ms = int(entry_id.partition("-")[0])
     return row_of(fields.get("sid") or entry_id, fields.get("record") or "{}", received_ms)
+
+
+def _sale_row(entry_id: str, fields: Mapping[str, str]) -> dict[str, Any]:
+    received_ms = int(entry_id.partition("-")[0])
+    return sale_row_of(fields["sale"], fields.get("record") or "{}", received_ms)

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, or_, select, text
+from sqlalchemy import Row, Select, Table, and_, or_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from callrouter.domain.clock import Clock
 from callrouter.ledger.database import open_database
-from callrouter.ledger.tables import calls
+from callrouter.ledger.rows import sale_document
+from callrouter.ledger.tables import calls, sales
 
 
 @dataclass(frozen=True)
@@ -78,17 +79,35 @@ class Ledger:
 
     async def insert(self, rows: Sequence[Mapping[str, Any]]) -> int:
         """Add calls in one transaction; those that are there already stay as they are. How many were new."""
+        return await self._insert(calls, rows)
+
+    async def insert_sales(self, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Add sales that are over, as `insert` adds calls."""
+        return await self._insert(sales, rows)
+
+    async def sales(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Sales that are over, by id: what a call's record shows as ``sale``."""
+        found: dict[str, dict[str, Any]] = {}
+        with self._clock.busy():
+            async with self._database.connect() as connection:
+                for start in range(0, len(ids), 500):
+                    query = select(sales.c.id, sales.c.record, sales.c.ended_ms)
+                    rows = await connection.execute(query.where(sales.c.id.in_(ids[start : start + 500])))
+                    found |= {row.id: sale_document(row.record, row.ended_ms) for row in rows}
+        return found
+
+    async def _insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
         if not rows:
             return 0
         insert = postgresql.insert if self._database.dialect.name == "postgresql" else sqlite.insert
         added = 0
         with self._clock.busy():
             async with self._database.begin() as connection:
-                # 14 columns a row: below the 32,766 and 32,767 parameters that the two databases take.
+                # 14 columns a row at most: below the 32,766 and 32,767 parameters that the two databases take.
                 for start in range(0, len(rows), 500):
                     batch = [dict(row) for row in rows[start : start + 500]]
                     result = await connection.execute(
-                        insert(calls).values(batch).on_conflict_do_nothing(index_elements=[calls.c.sid])
+                        insert(table).values(batch).on_conflict_do_nothing(index_elements=list(table.primary_key))
                     )
                     added += result.rowcount
         return added

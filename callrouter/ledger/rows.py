@@ -1,10 +1,12 @@
-"""A call's record as a row of the ledger. Pure."""
+"""The record of a call, or of a lead's sale, as a row of the ledger. Pure."""
 
 import json
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
+
+from callrouter.domain.clock import rfc3339
 
 T = TypeVar("T", int, None)
 
@@ -34,6 +36,31 @@ def row_of(sid: str, record_json: str, received_ms: int) -> dict[str, Any]:
         "ended_ms": _epoch_ms(record.get("ended_at"), None),
         "record": _storable(record_json),
     }
+
+
+def sale_row_of(sale_id: str, record_json: str, received_ms: int) -> dict[str, Any]:
+    """The columns for one stream entry of a sale; as safe as `row_of`."""
+    record = _read(record_json)
+    ended_ms = record.get("at_ms")
+    if isinstance(ended_ms, bool) or not isinstance(ended_ms, int) or not 0 <= ended_ms < 2**52:
+        ended_ms = received_ms
+    return {
+        "id": _storable(sale_id)[:80],
+        "sid": _text(record, "sid", 64) or "",
+        "plan": _text(record, "plan", 64) or "",
+        "state": _text(record, "state", 16) or UNREADABLE,
+        "buyer": _text(record, "buyer", 64),
+        "payout": _money(record.get("payout")),
+        "lead_ref": _text(record, "lead_ref", 128),
+        "ended_ms": ended_ms,
+        "record": _storable(record_json),
+    }
+
+
+def sale_document(record_json: str, ended_ms: int) -> dict[str, Any]:
+    """What a row of `sale_row_of` says, as a call's record shows it."""
+    record = {name: value for name, value in _read(record_json).items() if name != "at_ms"}
+    return {**record, "at": rfc3339(ended_ms / 1000)}
 
 
 def _read(record_json: str) -> Mapping[str, Any]:

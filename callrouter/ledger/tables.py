@@ -1,4 +1,4 @@
-"""The ledger's one table."""
+"""The ledger's tables. Rows are added, and never changed."""
 
 from decimal import Decimal
 
@@ -44,4 +44,22 @@ calls = Table(
     Index("calls_plan_started", "plan", "started_ms"),
     Index("calls_outcome", "outcome"),
     Index("calls_started", "started_ms"),
+)
+
+sales = Table(
+    "sales",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("sid", String(64), nullable=False),
+    Column("plan", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("buyer", String(64)),
+    Column("payout_cents", Money, key="payout"),
+    Column("lead_ref", String(128)),
+    Column("ended_ms", BigInteger, nullable=False),
+    # What the call's record shows as ``sale``, as JSON, without personal data.
+    Column("record", Text, nullable=False),
+    Index("sales_sid", "sid"),
+    Index("sales_plan_ended", "plan", "ended_ms"),
+    Index("sales_state", "state"),
 )

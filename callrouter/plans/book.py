@@ -12,6 +12,7 @@ from callrouter.dialplan import BuyerEntry, Plan
 from callrouter.domain.call import CallKind
 from callrouter.domain.clock import Clock
 from callrouter.errors import ConfigurationError, Mistake
+from callrouter.plans.beside import Beside, Signature, signature
 from callrouter.plans.file import CatalogueCheck, read_plan
 from callrouter.plans.yaml_text import MAX_BYTES
 
@@ -19,8 +20,8 @@ log = logging.getLogger("callrouter.plans")
 
 LOOK_EVERY_S = 1.0
 
-Signature = tuple[int, int, int]
-"""What changes when a file does: its modification time (ns), size and inode."""
+Signatures = tuple[Signature, tuple[tuple[str, Signature], ...]]
+"""Of a dialplan, and of each template that it names."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class RefreshReport:
 class _File:
     """One file as last read: ``read`` is the plan in it, ``good`` the plan in use."""
 
-    signature: Signature
+    signatures: Signatures
     read: Plan | None
     mistakes: tuple[Mistake, ...] = ()
     good: Plan | None = None
@@ -94,8 +95,9 @@ class PlanBook:
         self._folder = folder
         self._environ = dict(environ)
         self._check = catalogue_check
+        self._files: dict[str, _File] = {}
         signatures = self._signatures()
-        read = {name: self._read(name, signature) for name, signature in signatures.items()}
+        read = {name: self._read(name, found[0]) for name, found in signatures.items()}
         in_use, conflicts = _fitted(read)
         mistakes = [*chain.from_iterable(f.mistakes for f in read.values()), *_all(conflicts)]
         if not signatures:
@@ -128,9 +130,9 @@ class PlanBook:
         self._folder_problem = None
         before, conflicts_before = self._files, self._conflicts
         after = {}
-        for name, signature in signatures.items():
+        for name, found in signatures.items():
             old = before.get(name)
-            after[name] = old if old and old.signature == signature else self._read(name, signature, old)
+            after[name] = old if old and old.signatures == found else self._read(name, found[0], old)
         if after == before and not conflicts_before:
             return RefreshReport()
         in_use, conflicts = _fitted(after)
@@ -152,7 +154,7 @@ class PlanBook:
         A change is taken up when it has stood still for one look: a file that is just being written would
         otherwise be read by half.
         """
-        seen = {name: f.signature for name, f in self._files.items()}
+        seen = {name: f.signatures for name, f in self._files.items()}
         settled = True
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
@@ -175,31 +177,32 @@ class PlanBook:
         log.error("dialplans refused, the last good ones stay", extra={"mistakes": [str(self._folder_problem)]})
         return RefreshReport(refused=(self._folder_problem,))
 
-    def _signatures(self) -> dict[str, Signature]:
-        found: dict[str, Signature] = {}
+    def _signatures(self) -> dict[str, Signatures]:
+        """Of every dialplan in the folder, with the templates that it named when it was last read."""
         try:
             paths = sorted(self._folder.iterdir())
         except OSError:
-            return found
-        for path in paths:
-            if path.suffix in (".yaml", ".yml") and not path.name.startswith("."):
-                try:
-                    stat = path.stat()
-                except OSError:
-                    found[path.name] = (0, 0, 0)
-                else:
-                    found[path.name] = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-        return found
+            return {}
+        named = {name: [template for template, _ in f.signatures[1]] for name, f in self._files.items()}
+        return {
+            path.name: (
+                signature(path),
+                tuple((template, signature(self._folder / template)) for template in named.get(path.name, [])),
+            )
+            for path in paths
+            if path.suffix in (".yaml", ".yml") and not path.name.startswith(".")
+        }
 
-    def _read(self, name: str, signature: Signature, old: _File | None = None) -> _File:
+    def _read(self, name: str, own: Signature, old: _File | None = None) -> _File:
+        beside = Beside(self._folder)
         try:
             with (self._folder / name).open("rb") as file:
                 raw = file.read(MAX_BYTES + 1)
         except OSError as error:
             unreadable = Mistake(name, "file", f"make it readable: {error.strerror}")
-            return _File(signature, None, (unreadable,), _good(old))
-        plan, mistakes = read_plan(raw, name, self._environ, self._check)
-        return _File(signature, plan, tuple(mistakes), _good(old))
+            return _File((own, ()), None, (unreadable,), _good(old))
+        plan, mistakes = read_plan(raw, name, self._environ, self._check, beside)
+        return _File((own, tuple(beside.seen.items())), plan, tuple(mistakes), _good(old))
 
 
 def _good(file: _File | None) -> Plan | None:
@@ -217,7 +220,7 @@ def _fitted(files: Mapping[str, _File]) -> tuple[dict[str, _File], dict[str, tup
         new = [(n, f.read) for n, f in files.items() if f.read and n not in conflicts and n not in fixed]
         used: dict[str, Plan] = dict(fixed)
         clashes: dict[str, tuple[Mistake, ...]] = {}
-        for name, plan in sorted(new, key=lambda candidate: (files[candidate[0]].signature[0], candidate[0])):
+        for name, plan in sorted(new, key=lambda candidate: (files[candidate[0]].signatures[0], candidate[0])):
             if found := _clashes(name, plan, used):
                 clashes[name] = found
             else:
@@ -225,7 +228,7 @@ def _fitted(files: Mapping[str, _File]) -> tuple[dict[str, _File], dict[str, tup
         conflicts |= clashes
         if not any(files[name].good for name in clashes):
             break
-    return {n: _File(f.signature, f.read, f.mistakes, used.get(n)) for n, f in files.items()}, conflicts
+    return {n: _File(f.signatures, f.read, f.mistakes, used.get(n)) for n, f in files.items()}, conflicts
 
 
 def _clashes(name: str, plan: Plan, used: Mapping[str, Plan]) -> tuple[Mistake, ...]:

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from callrouter.dialplan import BuyerEntry, Plan
 from callrouter.errors import Mistake
+from callrouter.plans.beside import Beside, UnreadableTemplate
 from callrouter.plans.broken import broken_disagreements, readable_entries
 from callrouter.plans.remedies import remedies
 from callrouter.plans.yaml_text import fill_in, read_yaml
@@ -16,9 +17,13 @@ CatalogueCheck = Callable[[BuyerEntry, str], list[Mistake]]
 
 
 def read_plan(
-    raw: bytes, where: str, environ: Mapping[str, str], catalogue_check: CatalogueCheck
+    raw: bytes,
+    where: str,
+    environ: Mapping[str, str],
+    catalogue_check: CatalogueCheck,
+    beside: Beside | None = None,
 ) -> tuple[Plan | None, list[Mistake]]:
-    """The plan in ``raw``, or ``None`` and every mistake."""
+    """The plan in ``raw``, or ``None`` and every mistake. Without ``beside`` its templates are not read."""
     document, mistakes = read_yaml(raw, where)
     if document is None:
         return None, mistakes or [Mistake(where, "file", "it is empty; write a dialplan")]
@@ -38,10 +43,32 @@ def read_plan(
         said = {mistake.key for mistake in mistakes}
         mistakes += [Mistake(where, key, remedy) for key, remedy in broken_disagreements(filled) if key not in said]
     said = {mistake.key for mistake in mistakes}
-    for name, entry in (plan.buyers if plan is not None else readable_entries(filled)).items():
+    buyers = dict(plan.buyers if plan is not None else readable_entries(filled))
+    if beside is not None:
+        buyers, unreadable = _with_templates(buyers, where, beside)
+        mistakes += [mistake for mistake in unreadable if not _is_said(mistake.key, said)]
+    for name, entry in buyers.items():
         found = (_under(name, mistake, where) for mistake in catalogue_check(entry, where))
         mistakes += [mistake for mistake in found if not _is_said(mistake.key, said)]
-    return (None, mistakes) if mistakes else (plan, [])
+    if mistakes or plan is None:
+        return None, mistakes
+    return plan.model_copy(update={"buyers": buyers}), []
+
+
+def _with_templates(
+    buyers: Mapping[str, BuyerEntry], where: str, beside: Beside
+) -> tuple[dict[str, BuyerEntry], list[Mistake]]:
+    """The entries with the text of the templates that they name, and what keeps a text from being had."""
+    read: dict[str, BuyerEntry] = {}
+    mistakes = []
+    for name, entry in buyers.items():
+        read[name] = entry
+        if entry.template is not None:
+            try:
+                read[name] = entry.with_template(beside.read(entry.template))
+            except UnreadableTemplate as error:
+                mistakes.append(Mistake(where, f"buyers.{name}.template", str(error)))
+    return read, mistakes
 
 
 def _is_said(key: str, said: Collection[str]) -> bool:

@@ -1,5 +1,7 @@
 """The exchanged bodies in a call's record: nothing personal, no secret, however it is written."""
 
+from urllib.parse import urlencode
+
 import pytest
 from pydantic import SecretStr
 
@@ -9,7 +11,7 @@ from callrouter.domain.caller import Caller
 from tests.buyers.exemplars import CATALOGUE
 
 LMAL = CATALOGUE.get("letsmakealead")
-CUTS = {rule.max_chars for rule in LMAL.sheet.fields.values() if rule.max_chars}
+CUTS = LMAL.sheet.cuts
 ACCOUNT = Account(
     "lmal",
     "one_step",
@@ -56,3 +58,18 @@ def test_a_second_number_is_sent_with_ten_digits() -> None:
     )
     assert isinstance(request, BuyerRequest)
     assert b"telephone2=3055551234" in (request.body or b"")
+
+
+def test_a_lead_inside_a_form_is_decoded_before_it_is_masked() -> None:
+    """XML that a form encodes once more would otherwise show names in a shape that nobody looks for."""
+    xml = "<Lead><First>Ann</First><Last>O&#39;Neil</Last><Zip>78701</Zip></Lead>"
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    request = BuyerRequest("POST", "https://b.example/post", headers=form, body=urlencode({"xml": xml}).encode())
+    shown = Masker(Ask("CA1", 1, a_caller(first_name="Ann", last_name="O'Neil")), ACCOUNT).request(request)
+    assert "<First>***</First><Last>***</Last><Zip>78701</Zip>" in shown
+
+
+def test_a_query_that_stands_in_the_address_itself_is_not_shown() -> None:
+    """An operator may have put a key there."""
+    request = BuyerRequest("GET", "https://b.example/ping?k=sesame", query=(("zip", "78701"),))
+    assert Masker(Ask("CA1", 1, a_caller()), ACCOUNT).request(request) == "GET https://b.example/ping?***&zip=78701"

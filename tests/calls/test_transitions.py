@@ -22,7 +22,8 @@ from callrouter.carrier.seam import (
 from callrouter.dialplan import Bridge, Plan
 from callrouter.domain.call import Call, CallKind, CallState
 from callrouter.domain.caller import Caller
-from callrouter.domain.offer import Offer
+from callrouter.domain.offer import Decline, Offer
+from callrouter.domain.reasons import Reason
 from tests.support.virtual_time import EPOCH
 from tests.support.world import BUYERS, plan
 
@@ -76,6 +77,9 @@ events = st.one_of(
     st.builds(CallerStatus, st.just("CA1"), st.sampled_from(LegStatus)),
     st.just("auction"),
     st.just("no_offers"),
+    st.just("bids"),
+    st.just("named"),
+    st.just("refused"),
     st.just("take_over"),
     st.just("lapsed"),
     st.just("fail"),
@@ -97,6 +101,17 @@ def applied(call: Call, event: Any, now: float) -> Step:
             offers = (offer("contactability", "+12145550111", 30, now), offer("letsmakealead", "+12145550112", 20, now))
             no = call.auction.no if call.auction else 1
             return transitions.auction_closed(call, no, offers if event == "auction" else (), "all_answered", at(now))
+        case "bids":
+            bid = offer("letsmakealead", "", 40, now).model_copy(update={"token": "t"})
+            rest = offer("contactability", "+12145550111", 30, now)
+            no = call.auction.no if call.auction else 1
+            return transitions.auction_closed(call, no, (bid, rest), "all_answered", at(now))
+        case "named":
+            no = len(call.acceptances)
+            return transitions.accepted(call, no, offer("letsmakealead", "+12145550112", 40, now), at(now))
+        case "refused":
+            verdict = Decline(reason=Reason.NO_OFFER_EXPIRED)
+            return transitions.accepted(call, len(call.acceptances), verdict, at(now))
         case "take_over":
             return transitions.take_over(call, "me", at(now))
         case "lapsed":
@@ -123,7 +138,11 @@ def test_any_events_in_any_order_lead_to_at_most_one_end(sequence: list[tuple[An
         assert (step.callback is not None) == (
             before.state is not CallState.ENDED and call.state is CallState.ENDED and call.outcome != "bridged"
         )
+        posts = sum(acceptance.result is None for acceptance in call.acceptances)
+        assert posts <= 1 or call.state is CallState.ENDED
+        assert not (posts and call.accepting and step.command and isinstance(step.command, BridgeTo))
         if isinstance(step.command, BridgeTo):
+            assert step.command.number
             dialled = call.attempts[-1].offer
             assert now + step.command.ring_timeout_s + CARRIER.timeout_buffer_s <= dialled.expires_at
     assert closes == (call.state is CallState.ENDED)

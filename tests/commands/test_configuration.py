@@ -6,6 +6,15 @@ from pathlib import Path
 import pytest
 
 from tests.commands.command import API_TOKEN, DATABASE_PASSWORD, HOME, SECRETS, callrouter, environment, write_plan
+from tests.support.world import BUYERS
+
+LEADS = {
+    "adapter": "callconnectleads",
+    "mode": "full",
+    "url": "https://leads.example/api.php",
+    "credentials": {"Key": "env:LMAL_KEY"},
+    "params": {"SRC": "test", "Landing_Page": "landing", "Score": 12},
+}
 
 
 @pytest.mark.parametrize("command", ["serve", "check"])
@@ -115,11 +124,16 @@ def test_check_shows_each_plans_effective_values(tmp_path: Path) -> None:
         assert told in page
 
 
-def test_check_warns_of_a_list_of_lead_buyers_that_does_nothing_yet(tmp_path: Path) -> None:
-    write_plan(tmp_path, unsold={"sell_lead": ["contactability"]})
-    done = callrouter("check", environ=environment(tmp_path))
-    assert done.returncode == 0
-    assert "warning: plan auto: unsold.sell_lead: leads are not sold yet" in done.stdout
+def test_check_shows_who_is_offered_the_leads(tmp_path: Path) -> None:
+    write_plan(tmp_path)
+    (shown,) = json.loads(callrouter("check", "--json", environ=environment(tmp_path)).stdout)["plans"]
+    assert shown["effective"]["unsold.sell_lead"] == "nobody"
+    assert "unsold.after_sale" not in shown["effective"]
+    write_plan(tmp_path, unsold={"sell_lead": ["leads"]}, buyers={**BUYERS, "leads": LEADS})
+    done = callrouter("check", "--json", environ=environment(tmp_path))
+    (shown,) = json.loads(done.stdout)["plans"]
+    wanted = {"unsold.sell_lead": "leads", "unsold.after_sale": "callback"}
+    assert wanted.items() <= shown["effective"].items()
 
 
 @pytest.mark.parametrize("arguments", [("calls", "show"), ("callbacks", "list"), ("callbacks", "retry"), ("serve",)])

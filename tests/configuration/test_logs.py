@@ -18,7 +18,7 @@ class Terminal(io.StringIO):
         return True
 
 
-pytestmark = pytest.mark.usefixtures("logging_as_before")
+pytestmark = [pytest.mark.usefixtures("logging_as_before"), pytest.mark.leaks_on_purpose]
 
 
 def line(message: str = "buyer unhealthy", *args: object, **extra: object) -> dict[str, object]:

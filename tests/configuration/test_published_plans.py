@@ -84,7 +84,7 @@ def test_every_published_plan_is_good(source: Path) -> None:
 def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     for name, field in model.model_fields.items():
         key = f"{prefix}{field.alias or name}"
-        inner = _model_in(field.annotation)
+        inner = _model_in(field.annotation) or _model_in(_inside(field.annotation, 0))
         if key == "buyers":
             entry = _model_in(_inside(field.annotation, "x"))
             assert entry is not None

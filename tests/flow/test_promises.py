@@ -6,7 +6,7 @@ Hypothesis draws worlds of a few callers; each runs through the real application
 import itertools
 import os
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from callrouter.simulator.carrier import HangUp, PhoneScript, SimulatedCall
 from callrouter.simulator.partners import Answer
 from tests.support.virtual_time import VirtualClock, run_virtual
-from tests.support.world import World, plan
+from tests.support.world import BUYERS, TWO_STEPS, World, plan
 
 TTL_S = 30.0
 EXAMPLES = int(os.environ.get("PROMISE_WORLDS", "70"))
@@ -42,11 +42,13 @@ class Drawn:
     lost_status: float
     reorder: bool
     duplicate: bool
+    two_steps: bool
+    """Whether Let's Make A Lead names its number only when its bid is taken up."""
 
 
 def draw(rng: random.Random) -> Drawn:
     """Mostly calls that get somewhere: the interesting things happen after an offer."""
-    return Drawn(
+    drawn = Drawn(
         callers=[_caller(rng) for _ in range(rng.randint(1, 3))],
         lmal=[_answer(rng, LMAL_NUMBERS) for _ in range(3)],
         contactability=[_answer(rng, CONTACTABILITY_NUMBERS) for _ in range(3)],
@@ -57,7 +59,9 @@ def draw(rng: random.Random) -> Drawn:
         lost_status=rng.choice([0.0, 0.0, 0.5, 1.0]),
         reorder=rng.random() < 0.3,
         duplicate=rng.random() < 0.3,
+        two_steps=rng.random() < 0.4,
     )
+    return replace(drawn, lmal=[_posted(answer, rng) for answer in drawn.lmal])
 
 
 def _caller(rng: random.Random) -> dict[str, Any]:
@@ -79,6 +83,17 @@ def _answer(rng: random.Random, numbers: list[str]) -> Answer:
         number=rng.choice(numbers),
         min_duration_s=rng.choice([None, 0, 30, 90]),
         fault=rng.choice(faults) if rng.random() < 0.12 else None,
+    )
+
+
+def _posted(answer: Answer, rng: random.Random) -> Answer:
+    """The same bid, and what its post comes to."""
+    faults: list[Any] = ["timeout", "reset", "5xx", "garbage", "forbidden_number"]
+    return replace(
+        answer,
+        post_latency_s=rng.choice([0.01, 0.3, 1.2, 3.0, 4.9, 5.1]),
+        post_code=rng.choice([None, None, None, "4000"]),
+        post_fault=rng.choice(faults) if rng.random() < 0.15 else None,
     )
 
 
@@ -110,7 +125,8 @@ def test_every_promise_holds_in_any_world(world: int, engine_socket: Path, tmp_p
 
 async def live_through(clock: VirtualClock, drawn: Drawn, engine_socket: Path, folder: Path) -> None:
     """Run one world to its end, and hold it against every promise."""
-    async with World(clock, engine_socket, folder, dialplan=plan(intake={"zip": drawn.intake})) as world:
+    dialplan = plan(intake={"zip": drawn.intake}, buyers=TWO_STEPS if drawn.two_steps else BUYERS)
+    async with World(clock, engine_socket, folder, dialplan=dialplan) as world:
         _tell(world, drawn)
         for n, script in enumerate(drawn.callers):
             world.place(from_=f"+1512555{140 + n:04d}", **script)
@@ -121,6 +137,7 @@ async def live_through(clock: VirtualClock, drawn: Drawn, engine_socket: Path, f
             window_holds(world, call, record)
             one_live_dial(call)
             one_result_each(record)
+            one_post_each(world, record)
             ends_in_exactly_one_way(world, call, record)
         rows = await world.rows()
         assert sorted(row.sid for row in rows) == sorted(call.sid for call in world.carrier.calls), "one row each"
@@ -166,6 +183,15 @@ def one_result_each(record: dict[str, Any]) -> None:
     auctions = {auction for auction, _ in seen}
     for auction in auctions:
         assert {buyer for no, buyer in seen if no == auction} == {"letsmakealead", "contactability"}
+
+
+def one_post_each(world: World, record: dict[str, Any]) -> None:
+    """No bid is taken up twice, and what a post named is dialled, unless the caller left or the time ran out."""
+    tokens = [request.params["token"] for request in world.lmal.requests if "token" in request.params]
+    assert len(tokens) == len(set(tokens))
+    named = [post["offer"]["number"] for post in record["posts"] if post["reason"] == "offer"]
+    dialled = [attempt["number"] for attempt in record["attempts"] if attempt["buyer"] == "letsmakealead"]
+    assert named == dialled or not named
 
 
 def ends_in_exactly_one_way(world: World, call: SimulatedCall, record: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "auction": {"domain", "errors", "dialplan", "engine", "buyers"},
     "callbacks": {"domain", "errors", "dialplan", "engine", "places"},
     "ledger": {"domain", "errors", "engine"},
+    "sales": {"domain", "errors", "dialplan", "engine", "buyers", "auction", "callbacks"},
     "calls": {
         *("domain", "errors", "dialplan", "carrier.seam", "places", "engine", "metrics", "auction", "buyers"),
         *("callbacks", "ledger"),
@@ -98,3 +99,75 @@ def test_the_carriers_names_stay_at_the_edge() -> None:
         for file in (ROOT / part).rglob("*.py"):
             found = [name for name in names if name in file.read_text()]
             assert found == [], file
+
+
+BUYERS = ROOT / "buyers"
+ADAPTERS = {path.parent.name for path in BUYERS.glob("*/buyer.yaml")}
+PURE = {
+    *("__future__", "base64", "collections", "collections.abc", "dataclasses", "datetime", "decimal", "enum"),
+    *("functools", "hashlib", "html", "itertools", "json", "re", "string", "typing", "urllib.parse"),
+    *("xml.etree.ElementTree", "xml.sax.saxutils"),
+}
+"""What an adapter may have of the standard library: nothing that waits, reads, writes, logs or rolls dice."""
+IMPURE_CALLS = {"now", "utcnow", "today", "open", "print", "input", "exec", "eval", "__import__"}
+
+
+def impurities(source: str, own: str) -> list[str]:
+    """What an adapter of the buyer ``own`` may not use: imports besides the pure ones and ours, clocks, files."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}" if node.level == 0 else f"{'.' * node.level}{node.module or ''}"]
+        ours = ("callrouter.domain", "callrouter.buyers.base", f"callrouter.buyers.{own}")
+        found += [n for n in names if n not in PURE and not any(n == o or n.startswith(f"{o}.") for o in ours)]
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "attr", None) or getattr(node.func, "id", "")
+            found += [f"{name}()"] if name in IMPURE_CALLS else []
+    return found
+
+
+def test_adapters_are_pure() -> None:
+    """Adapters know the domain, what is there for all buyers, and their own folder: no I/O, no clock, no log."""
+    files = [file for name in ADAPTERS for file in (BUYERS / name).rglob("*.py")]
+    assert files
+    scaffold = BUYERS / "scaffold" / "adapter.py.txt"
+    wrong = {str(f.relative_to(BUYERS)): impurities(f.read_text(), f.parent.name) for f in (*files, scaffold)}
+    assert {file: found for file, found in wrong.items() if found} == {}
+
+
+def test_the_rule_for_adapters_sees_what_is_not_pure() -> None:
+    """The checker can fail."""
+    source = """
+import logging, time
+from datetime import datetime
+from callrouter.buyers.loader import Catalogue
+from callrouter.buyers.acme.legs import read
+from callrouter.buyers.bolt.legs import read
+from callrouter.buyers.basement import x
+from ..bolt import adapter
+from aiohttp import web
+datetime.now()
+open("x")
+"""
+    assert impurities(source, "acme") == [
+        "logging", "time", "callrouter.buyers.loader", "callrouter.buyers.bolt.legs", "callrouter.buyers.basement",
+        "..bolt", "aiohttp", "now()", "open()",
+    ]  # fmt: skip
+
+
+def test_what_adapters_stand_on_does_no_io_either() -> None:
+    """``buyers/base`` may have a parser and a template engine, and no more."""
+    libraries = {
+        "pydantic",
+        "jinja2",
+        "jinja2.exceptions",
+        "jinja2.sandbox",
+        "jinja2.meta",
+        "jinja2.nodes",
+        "xml.parsers",
+        "markupsafe",
+    }
+    for file in (BUYERS / "base").rglob("*.py"):
+        found = set(impurities(file.read_text(), "base")) - libraries
+        assert found == set(), file

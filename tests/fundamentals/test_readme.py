@@ -1,11 +1,13 @@
 """The README's tables are what the code says. A failing test prints the text to put in."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import yaml
 
 from callrouter.carrier.seam import PushResult
+from callrouter.cli import _parser
 from callrouter.domain.call import AttemptResult
 from callrouter.domain.reasons import Family, Reason
 from callrouter.metrics import (
@@ -19,6 +21,9 @@ from callrouter.metrics import (
     Metrics,
 )
 from callrouter.settings import effective, read_settings
+from tests.buyers.documents import document
+from tests.buyers.exemplars import CATALOGUE, exemplars
+from tests.callbacks.exemplars import exemplars as dialler_exemplars
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -56,6 +61,27 @@ def metrics_table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def partners_table() -> str:
+    """Each call of each partner: the mode that makes it, the document it comes from, how many exemplars hold it."""
+    rows = ["| partner | mode | call | document | exemplars |", "|---|---|---|---|---|"]
+    counts = Counter((e.buyer, e.entry().mode, e.step) for e in exemplars())
+    for name in CATALOGUE.names:
+        sheet = CATALOGUE.get(name).sheet
+        for mode_name, mode in sheet.modes.items():
+            for step in mode.steps:
+                call = f"`{mode.endpoint(step).call}`, {step} ({', '.join(mode.methods)})"
+                documents = mode.document or "; ".join(sheet.documents)
+                count = counts[name, mode_name, step]
+                rows.append(f"| {sheet.title} (`{name}`) | `{mode_name}` | {call} | {documents} | {count} |")
+    (dialler,) = document("dialler")["documents"]
+    by_call = Counter((e.call, e.test) for e in dialler_exemplars())
+    for (call, test), count in sorted(by_call.items()):
+        mode_name = "test" if test else "callback"
+        said = f"`{call}`, POST (json)" + (', `test: "true"`' if test else "")
+        rows.append(f"| Dialler (`unsold.callback`) | {mode_name} | {said} | {dialler['title']} | {count} |")
+    return "\n".join(rows) + "\n"
+
+
 def values_of(metric: str, label: str) -> str:
     """The values of a label that nobody could guess; plans, buyers and reasons are named elsewhere."""
     values = {
@@ -78,6 +104,26 @@ def test_every_reason_is_in_the_readme() -> None:
 
 def test_every_metric_is_in_the_readme() -> None:
     assert section("metrics") == metrics_table(), metrics_table()
+
+
+def test_every_call_of_every_partner_is_in_the_readme() -> None:
+    assert section("partners") == partners_table(), partners_table()
+
+
+def test_no_cell_of_the_partners_table_is_empty() -> None:
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in partners_table().splitlines()[2:]]
+    assert [row for row in cells if len(row) != 5 or not all(row) or row[-1] == "0"] == []
+    assert len({row[0] for row in cells}) == len(CATALOGUE.names) + 1
+
+
+def test_every_command_is_in_the_readme() -> None:
+    help_ = " ".join(_parser().format_help().split())
+    commands = re.findall(r"^\| `callrouter ([a-z-]+)", README.read_text(), re.MULTILINE)
+    assert commands
+    for name in commands:
+        assert f" {name} " in help_, f"{name} is in the README, and there is no such command"
+    for action in _parser()._subparsers._group_actions:  # type: ignore[union-attr]
+        assert set(action.choices or ()) <= set(commands)
 
 
 def test_every_setting_is_in_the_readme() -> None:

@@ -236,3 +236,54 @@ async def test_a_record_that_cannot_be_read_is_kept_and_holds_nothing_up(
     assert bad is not None
     assert bad.outcome == "unreadable"
     assert await ledger.get("CA-good") is not None
+
+
+def sale(sale_id: str = "sale-CA1", **changes: Any) -> dict[str, Any]:
+    """What the engine writes of a sale that is over."""
+    return {
+        "id": sale_id,
+        "sid": "CA1",
+        "plan": "auto",
+        "state": "sold",
+        "why": None,
+        "buyer": "leads",
+        "payout": "12.50",
+        "payout_stated": True,
+        "lead_ref": "L-7",
+        "callback": None,
+        "at_ms": T0 + 123,
+        "results": [],
+    } | changes
+
+
+async def put_sale(engine: Engine, text: str, sale_id: str = "sale-CA1") -> None:
+    fields: dict[Any, Any] = {"sale": sale_id, "record": text}
+    await engine.raw("xadd", lambda r: r.xadd(engine.keys.ledger, fields))
+
+
+async def test_sales_and_calls_of_one_stream_go_to_their_own_tables(engine: Engine, ledger: Ledger) -> None:
+    await put(engine, "CA1")
+    await put_sale(engine, json.dumps(sale()))
+    assert await drainer(engine, ledger).drain() == 2
+    assert await left(engine) == 0
+    assert [call.sid for call in await ledger.find()] == ["CA1"]
+    kept = (await ledger.sales(["sale-CA1", "sale-CA2"]))["sale-CA1"]
+    assert kept == {name: value for name, value in sale().items() if name != "at_ms"} | {
+        "at": "2026-11-20T18:40:00.123Z"
+    }
+
+
+async def test_a_sale_drained_twice_stays_as_it_was_first(engine: Engine, ledger: Ledger) -> None:
+    for buyer in ("first", "second"):
+        await put_sale(engine, json.dumps(sale(buyer=buyer)))
+        await drainer(engine, ledger).drain()
+    assert (await ledger.sales(["sale-CA1"]))["sale-CA1"]["buyer"] == "first"
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"at_ms": true}', '{"at_ms": 1e300}', '{"sid": 5, "payout": "NaN"}', "{"])
+async def test_no_record_of_a_sale_can_hold_up_the_others(engine: Engine, ledger: Ledger, text: str) -> None:
+    await put_sale(engine, text, "sale-bad")
+    await put_sale(engine, json.dumps(sale()))
+    await drainer(engine, ledger).drain()
+    assert set(await ledger.sales(["sale-CA1", "sale-bad"])) == {"sale-CA1", "sale-bad"}
+    assert await left(engine) == 0

@@ -11,7 +11,7 @@ import redis.asyncio as redis
 from callrouter.domain.clock import Clock, SystemClock
 from callrouter.engine import embedded
 from callrouter.engine.client import Engine
-from callrouter.engine.keys import PERMANENT, Keys
+from callrouter.engine.keys import PERMANENT, PERMANENT_UNDER, Keys
 
 _counter = itertools.count(1)
 
@@ -42,7 +42,7 @@ async def keys_without_end(socket: Path, clock: Clock, keys: Keys) -> list[str]:
         found = [name.removeprefix(f"{keys.prefix}:") for name in await engine.raw("scan", scan)]
     finally:
         await engine.close()
-    return sorted(name for name in found if name not in PERMANENT)
+    return sorted(name for name in found if name not in PERMANENT and not name.startswith(PERMANENT_UNDER))
 
 
 @pytest.fixture(scope="session")

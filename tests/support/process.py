@@ -10,6 +10,8 @@ from pathlib import Path
 
 import aiohttp
 
+from tests.support.watched import leaks
+
 
 def free_port() -> int:
     """A port of loopback that nobody listens on now."""
@@ -63,4 +65,6 @@ class ServiceProcess:
         assert self._process is not None
         if self._process.returncode is None:
             self._process.send_signal(signal.SIGTERM)
-        return await self._process.wait()
+        status = await self._process.wait()
+        assert leaks(self._log.read_text(errors="replace")) == []
+        return status

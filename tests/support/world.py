@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from prometheus_client import generate_latest
 
 from callrouter.app import App
 from callrouter.domain.clock import Clock
@@ -20,11 +21,18 @@ from callrouter.engine.keys import Keys
 from callrouter.ledger.reads import LedgerCall
 from callrouter.settings import read_settings
 from callrouter.simulator.carrier import CallerScript, NumberConfig, SimulatedCall, SimulatedCarrier
-from callrouter.simulator.partners import Answer, SimulatedContactability, SimulatedDialler, SimulatedLmal
+from callrouter.simulator.partners import (
+    Answer,
+    SimulatedCallConnectLeads,
+    SimulatedContactability,
+    SimulatedDialler,
+    SimulatedLmal,
+)
 from callrouter.simulator.partners.answers import Decide
 from tests.support.engine import fresh_keys, keys_without_end
 from tests.support.served import Served
 from tests.support.virtual_time import EPOCH, VirtualClock, run_virtual
+from tests.support.watched import leaks
 
 PUBLIC_URL = "https://calls.example.com"
 INBOUND = "+18885550100"
@@ -78,6 +86,35 @@ BUYERS: Mapping[str, Any] = {
     },
 }
 
+TWO_STEPS: Mapping[str, Any] = {
+    **BUYERS,
+    "letsmakealead": {
+        **{key: value for key, value in BUYERS["letsmakealead"].items() if key != "url"},
+        "mode": "ping_post",
+        "ping_url": "env:LMAL_PING_URL",
+        "post_url": "env:LMAL_POST_URL",
+    },
+}
+"""The same buyers, one of which names its number only when its bid is taken up."""
+
+LEADS: Mapping[str, Any] = {
+    **BUYERS,
+    "callconnectleads": {
+        "adapter": "callconnectleads",
+        "mode": "ping_post",
+        "url": "env:CALLCONNECTLEADS_URL",
+        "credentials": {"Key": "env:CALLCONNECTLEADS_KEY"},
+        "params": {
+            "SRC": "ivr",
+            "Landing_Page": "calls",
+            "Score": 50,
+            "Return_Best_Price": 1,
+            "Home_Improvement_Product": "Bathroom Remodel",
+        },
+    },
+}
+"""The same buyers, and one that buys leads."""
+
 
 @dataclass
 class World:
@@ -90,11 +127,13 @@ class World:
     dialplan: Mapping[str, Any] = field(default_factory=plan)
     instances: int = 1
     keys: Keys = field(default_factory=fresh_keys)
+    further_settings: Mapping[str, str] = field(default_factory=dict)
 
     async def __aenter__(self) -> "World":
         rng = self.rng = random.Random(self.seed)
         self.lmal = SimulatedLmal(clock=self.clock, rng=rng, partnerid="P1", key="lmal-key-of-tests")
         self.contactability = SimulatedContactability(clock=self.clock, rng=rng, token="contactability-token")
+        self.leads = SimulatedCallConnectLeads(clock=self.clock, rng=rng, key="callconnectleads-key")
         self.dialler = SimulatedDialler(clock=self.clock, rng=rng, key="dialler-key-of-tests")
         self._hosts: dict[str, str] = {}
         self.carrier = SimulatedCarrier(
@@ -105,7 +144,7 @@ class World:
             webhook_host_map=self._hosts,
         )
         self._stack = AsyncExitStack()
-        for server in (self.lmal, self.contactability, self.dialler, self.carrier):
+        for server in (self.lmal, self.contactability, self.leads, self.dialler, self.carrier):
             await server.start()
             self._stack.push_async_callback(server.stop)
         self._write_dialplan()
@@ -123,12 +162,14 @@ class World:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        pages = [generate_latest(served.app.instance.metrics.registry).decode() for served in self.served]
         await self._stack.aclose()
         if exc[0] is None:
             assert self.carrier.errors == []
             # Every document of every test has only documented verbs, attributes and values, within the limits.
             assert [(d.body, d.problems) for d in self.carrier.documents if d.problems] == []
             assert [r.problems for r in self.carrier.rest_log if r.problems] == []
+            assert [leak for page in pages for leak in leaks(page)] == []
             assert await keys_without_end(self.engine_socket, self.clock, self.keys) == []
 
     @property
@@ -149,12 +190,17 @@ class World:
             "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
             "TWILIO_API_URL": self.carrier.rest_url,
             "LMAL_URL": self.lmal.url,
+            "LMAL_PING_URL": self.lmal.ping_url,
+            "LMAL_POST_URL": self.lmal.post_url,
             "LMAL_PARTNERID": "P1",
             "LMAL_KEY": "lmal-key-of-tests",
             "CONTACTABILITY_URL": self.contactability.url,
             "CONTACTABILITY_TOKEN": "contactability-token",
+            "CALLCONNECTLEADS_URL": self.leads.url,
+            "CALLCONNECTLEADS_KEY": "callconnectleads-key",
             "DIALLER_URL": self.dialler.url,
             "DIALLER_KEY": "dialler-key-of-tests",
+            **self.further_settings,
         }
 
     async def call(self, to: str = INBOUND, from_: str = CALLER, **script: Any) -> SimulatedCall:

@@ -18,7 +18,7 @@ class Seen:
 
     method: str
     path: str
-    query: dict[str, str]
+    query: tuple[tuple[str, str], ...]
     headers: dict[str, str]
     body: bytes
 
@@ -39,7 +39,7 @@ async def partner(answer: Answer) -> AsyncIterator[Partner]:
     async def handle(request: web.Request) -> web.StreamResponse:
         body = await request.read()
         here.seen.append(
-            Seen(request.method, request.path, dict(request.query), dict(request.headers), body),
+            Seen(request.method, request.path, tuple(request.query.items()), dict(request.headers), body),
         )
         return await answer(request)
 

@@ -20,29 +20,49 @@ def fill(sheet: Sheet, ask: Ask, account: Account, step: Step = "ping") -> dict[
     all of them. Fields are never sent empty; what is too long is cut, or refused where the sheet says so.
     """
     filled: dict[str, str] = {}
+    variant = account.params.get(sheet.varies_by, "")
     for name, rule in sheet.fields.items():
         if step not in rule.steps:
             continue
         extra = _text(ask.caller.fields.get(name)).strip()
         value = account.params.get(name) or _known(rule, ask) or _formed(rule, extra)
+        longest = rule.longest(variant)
         if sheet.too_long == "cut":
-            value = value[: rule.max_chars].strip()
-        wrong = _wrong(rule, value) if value else None
+            value = value[:longest].strip()
+        wrong = _wrong(rule, value, longest) if value else None
         if wrong is not None:
             return Decline(reason=Reason.NOT_CALLED_UNBUILDABLE, detail=f"{name} {wrong}")
         if value:
             filled[name] = value
         elif rule.required_in(step):
             return Decline(reason=Reason.NOT_CALLED_UNBUILDABLE, detail=f"{rule.source or name} is not known")
-    constants = {name: value for name, value in account.params.items() if value and name not in sheet.fields}
     secrets = {name: secret.get_secret_value() for name, secret in account.credentials.items()}
-    return {**constants, **filled, **secrets}
+    return {**_extras(sheet, ask), **_constants(sheet, account, step), **filled, **secrets}
 
 
-def _wrong(rule: FieldRule, value: str) -> str | None:
+def _constants(sheet: Sheet, account: Account, step: Step) -> dict[str, str]:
+    """The plan's params that are no fields, as far as this step sends them."""
+    others = {name: value for name, value in account.params.items() if value and name not in sheet.fields}
+    return {
+        name: value for name, value in others.items() if name not in sheet.params or step in sheet.params[name].steps
+    }
+
+
+def _extras(sheet: Sheet, ask: Ask) -> dict[str, str]:
+    """The caller's extras that the sheet lets through without naming each."""
+    given = {name: _text(raw).strip() for name, raw in ask.caller.fields.items() if _may_pass(sheet, name)}
+    return {name: value for name, value in given.items() if value}
+
+
+def _may_pass(sheet: Sheet, name: str) -> bool:
+    known = name in sheet.fields or name in sheet.params or name in sheet.left_out
+    return not known and any(pattern.fullmatch(name) for pattern in sheet.extra_fields)
+
+
+def _wrong(rule: FieldRule, value: str, longest: int | None) -> str | None:
     """Why the partner would not take this value. Says nothing of the value: it may be personal."""
-    if rule.max_chars is not None and len(value) > rule.max_chars:
-        return f"is longer than {rule.max_chars} characters"
+    if longest is not None and len(value) > longest:
+        return f"is longer than {longest} characters"
     if rule.one_of and value not in rule.one_of:
         return "is none of the documented values"
     if rule.pattern is not None and not re.fullmatch(rule.pattern, value):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from itertools import islice
+from urllib.parse import unquote_plus
 from xml.parsers import expat
 
 from callrouter.buyers.base.sheet import plain_name
@@ -22,6 +23,7 @@ MAX_LEAF_CHARS = 500
 MAX_PARTS = 100
 _UNDEFINED_ENTITY = 11
 _MAX_DURATION_S = 86_400
+_TEXT_FIELD = re.compile(r"\s*([A-Za-z][A-Za-z0-9_ \-]{0,60}?)\s{0,8}[=:](.*)", re.ASCII | re.DOTALL)
 
 Leaf = str
 Tree = Mapping[str, Sequence["Leaf | Tree"]]
@@ -70,6 +72,26 @@ def read_reply(body: bytes) -> Reply | Decline:
     if start and start in "{[":
         return _read_json(text.lstrip("\ufeff"))
     return Decline(reason=Reason.ERROR_BAD_RESPONSE, detail="neither JSON nor XML" if start else "empty body")
+
+
+def read_any_reply(body: bytes) -> Reply | Decline:
+    """As `read_reply`, and plain text as well: ``name=value&name=value``, or a ``name: value`` on each line.
+
+    For partners whose default format nobody documents. Text with anything else in it is not a reply.
+    """
+    reply = read_reply(body)
+    text = decode(body).strip("\ufeff \t\r\n")
+    if isinstance(reply, Reply) or not text or text[0] in "<{[":
+        return reply
+    lines = [line for line in text.splitlines() if line.strip()]
+    in_query = len(lines) == 1 and re.match(r"[\w\-]+=", text, re.ASCII) is not None
+    tree: dict[str, list[Leaf | Tree]] = {}
+    for part in filter(None, text.split("&")) if in_query else lines:
+        field = _TEXT_FIELD.fullmatch(unquote_plus(part) if in_query else part)
+        if field is None:
+            return Decline(reason=Reason.ERROR_BAD_RESPONSE, detail="text without names for its values")
+        tree.setdefault(plain_name(field[1]), []).append(_clean(field[2].strip()))
+    return Reply(tree)
 
 
 def decode(body: bytes) -> str:

@@ -44,6 +44,11 @@ def plain_name(name: str) -> str:
     return _IGNORED_IN_NAMES.sub("", name.rpartition(":")[2]).lower()
 
 
+def plain_words(text: str) -> str:
+    """A text as its words are looked for: without case and punctuation, a space before and after each word."""
+    return f" {re.sub(r'[^a-z0-9]+', ' ', text.lower()).strip()} "
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,6 +59,8 @@ class FieldRule(_Part):
     source: Source | None = Field(default=None, validation_alias=AliasChoices("from", "source"))
     """Where its value comes from; without it, only ``caller.fields`` can give one."""
     max_chars: int | None = Field(default=None, ge=1)
+    max_chars_in: Mapping[Text, Annotated[int, Field(ge=1)]] = {}
+    """The lengths that other documents of the partner give: by what the sheet's ``varies_by`` param begins with."""
     required: bool | tuple[Step, ...] = False
     """Without a value no request can be built; or only not the one of these steps."""
     steps: tuple[Step, ...] = ("ping", "post")
@@ -67,6 +74,11 @@ class FieldRule(_Part):
     """What a value must match as a whole; others are refused before anything is sent."""
     place: str = ""
     """Where in an XML request it stands, for adapters that write one."""
+
+    def longest(self, variant: str) -> int | None:
+        """Its documented length where the sheet's ``varies_by`` param is ``variant``; the longest beginning wins."""
+        fitting = [begin for begin in self.max_chars_in if variant.startswith(begin)]
+        return self.max_chars_in[max(fitting, key=len)] if fitting else self.max_chars
 
     def required_in(self, step: Step) -> bool:
         """Whether a request of this step needs it."""
@@ -116,6 +128,8 @@ class Mode(_Part):
     """The documented test request; without one ``callrouter check --live`` does not try this mode."""
     repeat: Literal["safe", "unsafe"] = "safe"
     """Whether a post whose answer was lost may be sent again: the partner recognises it, and it sells nothing twice."""
+    bid_ttl_s: float | None = Field(default=None, gt=0)
+    """How long a bid can be taken up, in seconds, where the partner says so."""
     credentials: tuple[str, ...] = ()
     """Names that ``credentials`` of the plan's entry must have, no more and no fewer."""
     buys: Literal["calls", "leads", "clicks"] = "calls"
@@ -152,6 +166,8 @@ class Param(_Part):
     required: bool = False
     default: Text | None = None
     pattern: str | None = None
+    steps: tuple[Step, ...] = ("ping", "post")
+    """In which steps it is sent."""
 
 
 class Limit(_Part):
@@ -179,6 +195,10 @@ class Sheet(_Part):
     other_params: Literal["refused", "allowed"] = "refused"
     """Whether a plan may send constants that neither ``params`` nor ``fields`` names."""
     fields: Mapping[str, FieldRule]
+    extra_fields: tuple[re.Pattern[str], ...] = ()
+    """Names that ``fields`` does not list and the caller's extras may still send: each a pattern of a whole name."""
+    varies_by: str = ""
+    """The param whose value says which of the partner's tables of lengths counts (`FieldRule.max_chars_in`)."""
     left_out: Mapping[str, str] = {}
     """Documented fields that are never sent, and why."""
     too_long: Literal["cut", "refused"] = "cut"
@@ -187,6 +207,8 @@ class Sheet(_Part):
     """What we look for in a reply: the names that it may have, best first."""
     words: Words = Words()
     error_codes: Mapping[Text, Reason] = {}
+    error_words: Mapping[str, Reason] = {}
+    """What a refusal's text tells, where it has no code: words that stand in it, in this order (`plain_words`)."""
     limits: tuple[Limit, ...] = ()
     limit_margin_ms: int = Field(default=200, ge=0)
     """Windows are kept this much longer, so that the network cannot push the partner's own count over."""
@@ -199,6 +221,13 @@ class Sheet(_Part):
     max_body: int = Field(default=65_536, ge=1)
     """Bytes of a reply beyond which it is refused."""
 
+    @property
+    def cuts(self) -> frozenset[int]:
+        """The lengths to which values are cut: they are masked in that form, too."""
+        rules = self.fields.values()
+        stated = {rule.max_chars for rule in rules if rule.max_chars}
+        return frozenset(stated.union(*(rule.max_chars_in.values() for rule in rules)))
+
     @field_validator("aliases")
     @classmethod
     def _plain_aliases(cls, aliases: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
@@ -208,6 +237,11 @@ class Sheet(_Part):
     @classmethod
     def _plain_codes(cls, codes: Mapping[str, Reason]) -> Mapping[str, Reason]:
         return {plain_name(code): reason for code, reason in codes.items()}
+
+    @field_validator("error_words")
+    @classmethod
+    def _plain_error_words(cls, words: Mapping[str, Reason]) -> Mapping[str, Reason]:
+        return {plain_words(text): reason for text, reason in words.items()}
 
     @field_validator("words")
     @classmethod

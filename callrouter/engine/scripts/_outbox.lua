@@ -1,7 +1,9 @@
--- The outbox: what is owed to the dialler, enqueued inside the script of the call's own transition.
+-- The outbox: what is owed after a call, to the dialler or to lead buyers, enqueued inside the script of the call's own
+-- transition.
 --
 -- `keys` is a table {due=, dead=, recent=, job_prefix=}. A job is a hash:
---   id, kind ('callback' | 'cancel'), state ('pending' | 'delivered' | 'cancelled' | 'dead'), payload (JSON),
+--   id, kind ('callback' | 'cancel' | 'sale': see _sales.lua), state ('pending' | 'delivered' | 'cancelled' | 'dead';
+--   a sale's is 'ended' instead of 'delivered'), payload (JSON),
 --   due_ms, deadline_ms, created_ms, done_ms, attempts, fence (the claim that may still acknowledge),
 --   lease_ms (until when a worker has it; 0: nobody), last_error, stands_until_ms (a delivered callback: when
 --   the person is called), withdrawn ('1': must end cancelled), cancel_id (the 'cancel' job that follows it).

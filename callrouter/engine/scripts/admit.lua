@@ -1,9 +1,17 @@
--- May one request go out to a buyer account now? Health and every rate window in one step.
+-- May one request go out to a buyer account now? Its guards, its health and every rate window in one step.
 -- KEYS: 1 list of admission times (ms, newest first), 2 hash of the account's health
 -- ARGV: 1 time, 2 ms between probes of an unhealthy buyer, 3 of how many asks one passes anyway,
---       4 time to live of the list (ms), then pairs: calls, window (ms, margin included)
--- Returns 'admitted', 'limited' or 'unhealthy'. A refused ask leaves the list as it was.
+--       4 time to live of the list (ms), 5 the entry's guard (JSON, see _guards.lua) or '',
+--       then pairs: calls, window (ms, margin included)
+-- Returns 'admitted', 'limited', 'unhealthy', 'duplicate', 'cap_attempts', 'cap_connects', 'cap_qualified',
+-- 'cap_dollars', 'concurrency' or 'spacing'. A refused ask uses nothing up; an admitted one has its seat.
 local now = time_ms(ARGV[1])
+local guard = ARGV[5] ~= '' and cjson.decode(ARGV[5])
+if guard then
+  guards_sweep(now, guard.seat)
+  local refusal = guards_refusal(now, guard)
+  if refusal then return refusal end
+end
 local out = redis.call('HGET', KEYS[2], 'out') == '1'
 local probe = true
 if out then
@@ -13,7 +21,7 @@ if out then
 end
 if not probe then return 'unhealthy' end
 local longest = 0
-for i = 5, #ARGV, 2 do
+for i = 6, #ARGV, 2 do
   local calls, window = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
   if calls > longest then longest = calls end
   -- The admission that was `calls` ago must have left the window.
@@ -26,4 +34,5 @@ if longest > 0 then
   redis.call('PEXPIRE', KEYS[1], ARGV[4])
 end
 if out then redis.call('HSET', KEYS[2], 'probe_at', string.format('%.0f', now + tonumber(ARGV[2]))) end
+if guard then guards_reserve(now, guard) end
 return 'admitted'

@@ -30,7 +30,7 @@ if ARGV[14] ~= '' then
 end
 
 local extras = ARGV[17] ~= '' and cjson.decode(ARGV[17]) or {}
-local sale = extras.sale and sale_stand(outbox, now, extras.sale) or ''
+local sale = extras.sale and sale_stand(outbox, now, extras.sale, KEYS[8]) or ''
 for _, charge in ipairs(extras.charges or {}) do guards_charge(now, charge) end
 
 -- The ids of callback and sale are known only here: earlier ones may stand for this person already.

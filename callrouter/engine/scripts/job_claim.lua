@@ -1,7 +1,7 @@
--- Hands out due jobs. KEYS: due, dead, recent. ARGV: time, job prefix, lease ms, limit.
+-- Hands out due jobs. KEYS: due, dead, recent, ledger. ARGV: time, job prefix, lease ms, limit.
 -- Returns {now_ms, ms until the next is due (-1: none), job hash, …}: those in state 'dead' were given up just now, past their deadline.
 local now = time_ms(ARGV[1])
-local keys = {due = KEYS[1], dead = KEYS[2], recent = KEYS[3], job_prefix = ARGV[2]}
+local keys = {due = KEYS[1], dead = KEYS[2], recent = KEYS[3], ledger = KEYS[4], job_prefix = ARGV[2]}
 local lease_until = outbox_ms(now + tonumber(ARGV[3]))
 local given = {outbox_ms(now), '-1'}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', keys.due, '-inf', outbox_ms(now), 'LIMIT', 0, ARGV[4])) do
@@ -10,11 +10,11 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', keys.due, '-inf', outbox_ms(now)
   if f[1] ~= 'pending' then
     redis.call('ZREM', keys.due, id)
   elseif f[3] then
-    outbox_settle(keys, now, id, 'cancelled')
+    job_end(keys, now, id, 'cancelled', f[4])
   else
     if tonumber(f[2]) <= now then
       if f[4] == '' then redis.call('HSET', job, 'last_error', 'past its deadline') end
-      outbox_settle(keys, now, id, 'dead')
+      job_end(keys, now, id, 'dead')
     else
       redis.call('HSET', job, 'lease_ms', lease_until)
       redis.call('HINCRBY', job, 'attempts', 1)

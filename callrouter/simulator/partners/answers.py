@@ -26,6 +26,13 @@ class Answer:
     """Sent as it is instead of the usual body."""
     status: int = 200
     content_type: str | None = None
+    post_latency_s: float | Span = 0.2
+    """Two-step partners: seconds before the reply to the post that takes this offer."""
+    post_code: str | None = None
+    """A code with which that post is refused."""
+    post_payout: Decimal | None = None
+    """What that post pays, where it is not ``payout``."""
+    post_fault: Fault | None = None
 
     def drawn_latency_s(self, rng: random.Random) -> float:
         """Seconds to wait this time."""
@@ -45,6 +52,27 @@ class PartnerRequest:
     answered: str | None = None
     """``offer``, ``refused``, ``limited``, ``unauthorised``, ``bad_request`` or the fault."""
     answered_at: float | None = None
+
+
+@dataclass(frozen=True)
+class PartnerBid:
+    """A ping's price as it left the partner, to be taken once with its token."""
+
+    at: float
+    token: str
+    answer: Answer
+    params: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class PartnerCommit:
+    """A post that the partner took: from here on it counts on this call."""
+
+    at: float
+    token: str
+    number: str
+    payout: Decimal
+    params: Mapping[str, str]
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ class SimulatedBuyer:
     """A buyer over HTTP. ``answer`` decides each reply from the request's parameters and may be replaced."""
 
     path = "/"
+    more_paths: tuple[str, ...] = ()
+    """Further endpoints; `_serve` gets all of them."""
 
     def __init__(self, *, clock: Clock, rng: random.Random, answer: Decide | None, port: int) -> None:
         self._clock = clock
@@ -28,7 +30,8 @@ class SimulatedBuyer:
         self.requests: list[PartnerRequest] = []
         self.offers: list[PartnerOffer] = []
         app = web.Application()
-        app.router.add_route("*", self.path, self._serve)
+        for path in (self.path, *self.more_paths):
+            app.router.add_route("*", path, self._serve)
         self._server = LoopbackServer(app, port)
 
     async def start(self) -> None:
@@ -57,7 +60,7 @@ class SimulatedBuyer:
         return [offer for offer in self.offers if offer.number == number]
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        params = await _params(request)
+        params = await params_of(request)
         record = PartnerRequest(self._clock.now(), request.method, params)
         self.requests.append(record)
         refusal = self._refusal(request, params)
@@ -96,7 +99,7 @@ class SimulatedBuyer:
         raise NotImplementedError
 
 
-async def _params(request: web.Request) -> dict[str, str]:
+async def params_of(request: web.Request) -> dict[str, str]:
     """Query, form or JSON, as text."""
     raw = await request.read()
     given = dict(request.query)
