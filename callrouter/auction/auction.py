@@ -29,7 +29,7 @@ class AuctionClosed:
     """How an auction ended."""
 
     results: tuple[BuyerResult, ...]
-    """Exactly one for each buyer of the plan, in the plan's order."""
+    """Exactly one for each buyer of calls in the plan, in the plan's order."""
     offers: tuple[Offer, ...]
     """Those alive at the close, best first."""
     closed_by: ClosedBy
@@ -44,7 +44,7 @@ async def hold_auction(
     on_result: OnResult | None = None,
     already: Mapping[str, BuyerResult] | None = None,
 ) -> AuctionClosed:
-    """Ask every buyer of the plan and close at the budget's end at the latest.
+    """Ask every buyer of calls in the plan and close at the budget's end at the latest.
 
     ``excluded`` buyers just failed this caller and are not asked. ``already`` holds results that an earlier
     owner of the auction had got: those buyers are neither asked nor reported again.
@@ -59,8 +59,8 @@ async def hold_auction(
         await floor.close()
     finally:
         await floor.clear()
-    results = tuple(floor.results[buyer] for buyer in plan.buyers)
-    assert len(floor.results) == len(plan.buyers), "one result for each buyer"  # noqa: S101 - the invariant
+    results = tuple(floor.results[buyer] for buyer in plan.call_buyers)
+    assert len(floor.results) == len(results), "one result for each buyer"  # noqa: S101 - the invariant
     offers = [result.offer for result in results if result.offer is not None]
     return AuctionClosed(results, deps.policy.rank(offers, deps.clock.now()), closed_by)
 
@@ -79,14 +79,14 @@ class _Floor:
     ) -> None:
         self._deps, self._plan, self._ask, self._budget = deps, plan, ask, budget
         self._on_result = on_result
-        self.results = {buyer: result for buyer, result in already.items() if buyer in plan.buyers}
+        self.results = {buyer: result for buyer, result in already.items() if buyer in plan.call_buyers}
         self._opened = deps.clock.monotonic()
         self._asking: dict[asyncio.Task[BuyerResult], Progress] = {}
         self._reports: set[asyncio.Future[None]] = set()
 
     def open(self, excluded: Collection[str]) -> None:
         """Start with every buyer that has no result yet."""
-        for buyer, entry in self._plan.buyers.items():
+        for buyer, entry in self._plan.call_buyers.items():
             if buyer in self.results:
                 continue
             if buyer in excluded:

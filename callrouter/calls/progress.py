@@ -202,7 +202,7 @@ class Progress:
         """``replies`` is ``None`` when the engine cannot be asked for them."""
         call = step.call
         ended = call.state is CallState.ENDED
-        buyers = plan.buyers if plan and replies is not None else ()
+        buyers = plan.call_buyers if plan and replies is not None else ()
         return Commit(
             call,
             event_id,

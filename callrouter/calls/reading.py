@@ -73,7 +73,7 @@ class Calls:
         if call is None:
             return None
         plan = self._plans.get(call.plan)
-        buyers = plan.buyers if plan is not None and call.state is CallState.ENDED else ()
+        buyers = plan.call_buyers if plan is not None and call.state is CallState.ENDED else ()
         return record(call, await self._store.replies(sid), buyers)
 
 

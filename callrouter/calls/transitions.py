@@ -235,7 +235,7 @@ def _next(call: Call, at: Setting, *, may_ask_again: bool) -> Step:
         call = call.noted(at.now, "offer_expired", offer.buyer)
     call = call.replaced(offers=())
     failed = _failed(call)
-    if may_ask_again and any(entry.enabled and name not in failed for name, entry in at.plan.buyers.items()):
+    if may_ask_again and any(entry.enabled and name not in failed for name, entry in at.plan.call_buyers.items()):
         step = begin_auction(call, at)
         return Step(step.call, step.command, runs_auction=True, expired=tuple(expired))
     return _unsold(call, at, tuple(expired))

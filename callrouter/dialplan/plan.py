@@ -227,6 +227,11 @@ class Plan(Section):
         return CallKind.TRANSFER if number in self.numbers.transfer else None
 
     @property
+    def call_buyers(self) -> dict[str, BuyerEntry]:
+        """Who takes part in its auctions: all but those that are there to buy leads."""
+        return {name: entry for name, entry in self.buyers.items() if name not in self.unsold.sell_lead}
+
+    @property
     def all_numbers(self) -> tuple[str, ...]:
         """Inbound and transfer numbers."""
         return (*self.numbers.inbound, *self.numbers.transfer)

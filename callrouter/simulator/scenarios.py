@@ -6,7 +6,7 @@ All numbers are from the ranges that are kept free for fiction (555-0100 to 555-
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
@@ -23,6 +23,8 @@ class Story(StrEnum):
     EARLY_HANGUP_RECOVERED = "early_hangup_recovered"
     """The first buyer hangs up at once; the second talks."""
     UNSOLD_CALLBACK = "unsold_callback"
+    LEAD_SOLD = "lead_sold"
+    """Nobody wants the call; the person has consented, and their lead is sold instead."""
     HUNG_UP_ON_HOLD = "hung_up_on_hold"
     HUNG_UP_RINGING = "hung_up_ringing"
     HUNG_UP_ASKED = "hung_up_asked"
@@ -32,7 +34,7 @@ class Story(StrEnum):
         """The call's outcome in the product's records."""
         if self.bridges:
             return "bridged"
-        return "unsold" if self is Story.UNSOLD_CALLBACK else "abandoned"
+        return "unsold" if self in _UNWANTED else "abandoned"
 
     @property
     def bridges(self) -> bool:
@@ -42,14 +44,17 @@ class Story(StrEnum):
     @property
     def callback_owed(self) -> bool:
         """Whether the person must be called back."""
-        return not self.bridges
+        return not self.bridges and self is not Story.LEAD_SOLD
 
+
+_UNWANTED = frozenset({Story.UNSOLD_CALLBACK, Story.LEAD_SOLD})
 
 WEIGHTS: Mapping[Story, int] = {
     Story.BRIDGED_FIRST: 40,
     Story.BRIDGED_SECOND: 15,
     Story.EARLY_HANGUP_RECOVERED: 11,
     Story.UNSOLD_CALLBACK: 12,
+    Story.LEAD_SOLD: 6,
     Story.HUNG_UP_ON_HOLD: 8,
     Story.HUNG_UP_RINGING: 7,
     Story.HUNG_UP_ASKED: 7,
@@ -85,6 +90,8 @@ class Scenario:
     phones: Mapping[str, PhoneScript]
     best: str
     """The number that pays most, and is dialled first."""
+    known: Mapping[str, str | bool] = field(default_factory=dict)
+    """What a web form has told of the person before they call."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +126,7 @@ class Tempo:
 
 
 def scenarios(seed: int, count: int, *, number: str, pace: float = 1.0, slow_s: float = 8.0) -> list[Scenario]:
-    """``count`` callers to ``number``, the same for the same seed. From 7 on every story is among them.
+    """``count`` callers to ``number``, the same for the same seed. From 8 on every story is among them.
 
     Raises `ValueError` above `MOST_CALLERS`.
     """
@@ -171,7 +178,22 @@ def _scenario(rng: random.Random, index: int, story: Story, number: str, tempo: 
         contactability=answers[1],
         phones=phones,
         best=first,
+        known=_person(index) if story is Story.LEAD_SOLD else {},
     )
+
+
+def _person(index: int) -> dict[str, str | bool]:
+    _, zip_code = HOMES[index % len(HOMES)]
+    return {
+        "first_name": "Ann",
+        "last_name": f"Caller {index}",
+        "email": f"caller{index}@example.com",
+        "address": "1 Main St",
+        "city": "Springfield",
+        "zip": zip_code,
+        "ip": "192.0.2.1",
+        "consent": True,
+    }
 
 
 def _caller(rng: random.Random, index: int, story: Story, number: str) -> CallerScript:
@@ -215,7 +237,7 @@ def _talker(rng: random.Random, tempo: Tempo) -> PhoneScript:
 
 
 def _answer(rng: random.Random, story: Story, tempo: Tempo, payout: Decimal, number: str) -> Answer:
-    if story is Story.UNSOLD_CALLBACK:
+    if story in _UNWANTED:
         return Answer(latency_s=rng.uniform(0.1, 0.8), payout=None, code=rng.choice(("4000", "5000", "6000")))
     latency_s = tempo.slow_s if story is Story.HUNG_UP_ON_HOLD else rng.uniform(0.1, 0.8)
     return Answer(latency_s=latency_s, payout=payout, number=number, min_duration_s=tempo.min_duration_s)

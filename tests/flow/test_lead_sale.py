@@ -153,3 +153,11 @@ async def test_a_post_whose_answer_is_lost_is_uncertain_never_repeated_and_the_p
     assert [r.params["Mode"] for r in world.leads.requests] == ["ping", "post"]
     assert len(world.leads.sold) == 1
     assert len(world.dialler.standing()) == 1
+
+
+@in_world(SELLING)
+async def test_who_buys_leads_takes_no_part_in_auctions(world: World) -> None:
+    """It is no buyer of calls that was left out: the record does not name it, and no auction is held for it alone."""
+    await known(world)
+    record = await unsold(world)
+    assert {result["buyer"] for result in record["results"]} == {"letsmakealead", "contactability"}

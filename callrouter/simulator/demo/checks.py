@@ -152,13 +152,27 @@ def _owes(one: Told) -> bool:
 
 def _callback_or_bridge(evidence: Evidence) -> Iterable[str]:
     for one in evidence.told:
-        if _owes(one) == (one.outcome == "bridged"):
-            yield f"{one.call.sid}: {one.outcome}, and {'a' if _owes(one) else 'no'} callback"
+        if _owes(one) + is_sold(one) + (one.outcome == "bridged") != 1:
+            sold = "a sold lead" if is_sold(one) else "no sale"
+            yield f"{one.call.sid}: {one.outcome}, {sold}, and {'a' if _owes(one) else 'no'} callback"
+
+
+def is_sold(one: Told) -> bool:
+    """Whether the record says that the person's lead was sold."""
+    sale = one.record["sale"] if one.record else None
+    return sale is not None and sale["state"] == "sold"
+
+
+def _leads(evidence: Evidence) -> Iterable[str]:
+    for one in evidence.told:
+        bought = len(evidence.world.leads.sales_of(one.scenario.caller.from_[-10:]))
+        if bought != is_sold(one):
+            yield f"{one.call.sid}: bought {bought} times, the record says {'sold' if is_sold(one) else 'not sold'}"
 
 
 def _outbox(evidence: Evidence) -> Iterable[str]:
     for job in evidence.callbacks:
-        if job["state"] not in ("delivered", "cancelled"):
+        if job["state"] not in ("delivered", "cancelled", "ended"):
             yield f"{job['id']} is {job['state']}: {job['last_error']}"
 
 
@@ -194,8 +208,9 @@ _CHECKS: Sequence[tuple[str, Callable[[Evidence], Iterable[str]]]] = (
     ("no number was dialled outside its offer's window", _windows),
     ("bridged calls = calls that the carrier connected", _bridged),
     ("expected payout in records and metrics is the same", _payouts),
-    ("each call is bridged or has a callback, never both", _callback_or_bridge),
-    ("callbacks owed = leads that the dialler holds", _callbacks_owed),
+    ("each call is bridged, or its lead is sold, or it has a callback: one of them", _callback_or_bridge),
+    ("leads sold = leads that their buyer bought, each once", _leads),
+    ("callbacks owed = callbacks that the dialler holds", _callbacks_owed),
     ("nothing is left in the outbox", _outbox),
     ("every webhook was answered", _webhooks),
     ("every TwiML document is as documented", _documents),

@@ -85,7 +85,7 @@ async def _play(options: DemoOptions, clock: Clock, out: TextIO, world: DemoWorl
     out.write(f"{len(world.cast)} people call {NUMBER}, {options.rate:g} a second, at {service.url}\n\n")
     started = clock.monotonic()
     calls: list[tuple[Scenario, SimulatedCall]] = []
-    arrivals = asyncio.create_task(_arrive(options, world, calls))
+    arrivals = asyncio.create_task(_arrive(options, world, service, calls))
     stories = {scenario.caller.from_: story_name(scenario.story) for scenario in world.cast}
     progress = Progress(out, len(world.cast), stories)
     try:
@@ -107,9 +107,13 @@ async def _play(options: DemoOptions, clock: Clock, out: TextIO, world: DemoWorl
     )
 
 
-async def _arrive(options: DemoOptions, world: DemoWorld, calls: list[tuple[Scenario, SimulatedCall]]) -> None:
+async def _arrive(
+    options: DemoOptions, world: DemoWorld, service: Service, calls: list[tuple[Scenario, SimulatedCall]]
+) -> None:
     rng = random.Random(options.seed)
     for scenario in world.cast:
+        if scenario.known:
+            await service.know(scenario.caller.from_, scenario.known)
         calls.append((scenario, world.place(scenario)))
         await asyncio.sleep(rng.uniform(0.7, 1.3) / options.rate)
 

@@ -62,6 +62,10 @@ class Service:
         except TimeoutError:
             raise DemoFailed(f"the service was not ready within {READY_WITHIN_S:g} s{self._last_words()}") from None
 
+    async def know(self, phone: str, person: Mapping[str, str | bool]) -> None:
+        """Tell what is known of a person before they call, as a web form would."""
+        await self._answered("PUT", f"/api/v1/callers/{phone}", dict(person))
+
     async def calls(self) -> list[dict[str, Any]]:
         """Live and finished calls, as ``GET /api/v1/calls`` lists them."""
         return list(json.loads(await self._get("/api/v1/calls?limit=500"))["calls"])
@@ -126,11 +130,14 @@ class Service:
             return False
 
     async def _get(self, path: str) -> str:
+        return await self._answered("GET", path)
+
+    async def _answered(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> str:
         assert self._session is not None, "start the service first"  # noqa: S101 - a programmer's mistake
         try:
-            async with self._session.get(self.url + path) as response:
+            async with self._session.request(method, self.url + path, json=body) as response:
                 text = await response.text()
-                if response.status != 200:
+                if response.status not in (200, 201):
                     raise DemoFailed(f"the service answered {response.status} to {path}")
                 return text
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

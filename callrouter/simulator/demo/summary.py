@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from callrouter.simulator.demo.checks import Check, offer_age_s, offers_of
@@ -19,11 +20,13 @@ def summary(evidence: Evidence, took_s: float) -> str:
     """Calls by outcome and story, times, money, and what the partners saw."""
     told, outcomes = evidence.told, evidence.outcomes
     by_outcome = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
+    sold = evidence.world.leads.sold
     qualified = sum(1 for one in told if one.record and one.record["qualified"])
     lines = [
         ("calls", f"{len(told)} in {took_s:.0f} s: {by_outcome}"),
         ("bridged", f"{outcomes['bridged']}, of which {qualified} for the minimum duration (qualified)"),
         ("callbacks", f"{len(evidence.world.dialler.standing())} promised and held by the dialler"),
+        ("leads", f"{len(sold)} sold for ${sum((lead.payout for lead in sold), Decimal(0)):.2f}"),
         ("to first dial", _quantiles(_seconds_to(told, "decided_at", first=True)) + " from arrival"),
         ("to bridge", _quantiles(_seconds_to(told, "answered_at", first=False)) + " from arrival"),
         ("offer's age", _ages(evidence)),
@@ -87,7 +90,8 @@ def _partners(evidence: Evidence) -> list[tuple[str, str]]:
             f"{dials.total()} dials: {ends}",
         ),
         *((name, pings(counts)) for name, counts in answers),
-        ("dialler", f"{len(world.dialler.leads)} leads added, {len(world.dialler.cancels)} cancelled"),
+        ("callconnectleads", f"{len(world.leads.requests)} requests, {len(world.leads.sold)} leads bought"),
+        ("dialler", f"{len(world.dialler.leads)} callbacks added, {len(world.dialler.cancels)} cancelled"),
     ]
 
 

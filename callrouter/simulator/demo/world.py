@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,13 @@ import yaml
 
 from callrouter.domain.clock import Clock
 from callrouter.simulator.carrier import NumberConfig, SimulatedCall, SimulatedCarrier
-from callrouter.simulator.partners import SimulatedContactability, SimulatedDialler, SimulatedLmal
+from callrouter.simulator.partners import (
+    Answer,
+    SimulatedCallConnectLeads,
+    SimulatedContactability,
+    SimulatedDialler,
+    SimulatedLmal,
+)
 from callrouter.simulator.partners.buyer import SimulatedBuyer
 from callrouter.simulator.scenarios import Cast, Scenario
 
@@ -28,6 +35,9 @@ HELD_S = 3.0
 """A buyer's answer that comes after the fast answer: some callers who are bridged wait for one."""
 JITTER_S = 0.05
 """How much closer requests may reach a buyer than they were sent."""
+
+LEAD = Answer(latency_s=(0.2, 0.6), payout=Decimal("18.50"))
+"""What the buyer of leads pays for everyone."""
 
 _OVERRIDES = "#rc=2&rp=ct,rt,5xx&ct=800&rt=4000&tt=12000"
 """How patiently the carrier asks us, as the README advises for real numbers."""
@@ -48,21 +58,23 @@ class DemoWorld:
 
     def __init__(self, clock: Clock, seed: int, cast: Sequence[Scenario]) -> None:
         self.account_sid = "AC" + "0" * 32
-        self.auth_token, lmal_key, token, dialler_key = (secrets.token_hex(16) for _ in range(4))
+        self.auth_token, lmal_key, token, leads_key, dialler_key = (secrets.token_hex(16) for _ in range(5))
         rng, play = random.Random(seed), Cast(cast)
         self.cast = cast
         self.lmal = SimulatedLmal(clock=clock, rng=rng, partnerid="demo", key=lmal_key, answer=play.lmal)
         self.contactability = SimulatedContactability(
             clock=clock, rng=rng, token=token, answer=play.contactability, jitter_s=JITTER_S
         )
+        self.leads = SimulatedCallConnectLeads(clock=clock, rng=rng, key=leads_key, answer=lambda params: LEAD)
         self.dialler = SimulatedDialler(clock=clock, rng=rng, key=dialler_key)
         self.carrier = SimulatedCarrier(clock=clock, rng=rng, account_sid=self.account_sid, auth_token=self.auth_token)
         play.set_phones(self.carrier)
         self._secrets = {"LMAL_KEY": lmal_key, "CONTACTABILITY_TOKEN": token, "DIALLER_KEY": dialler_key}
+        self._secrets["CALLCONNECTLEADS_KEY"] = leads_key
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> "DemoWorld":
-        for server in (self.lmal, self.contactability, self.dialler, self.carrier):
+        for server in (self.lmal, self.contactability, self.leads, self.dialler, self.carrier):
             await server.start()
             self._stack.push_async_callback(server.stop)
         return self
@@ -72,7 +84,7 @@ class DemoWorld:
 
     @property
     def buyers(self) -> dict[str, SimulatedBuyer]:
-        """The simulated buyers by their names in the dialplan."""
+        """The simulated buyers of calls by their names in the dialplan."""
         return {"letsmakealead": self.lmal, "contactability": self.contactability}
 
     @property
@@ -82,6 +94,7 @@ class DemoWorld:
             "TWILIO_API_URL": self.carrier.rest_url,
             "LMAL_URL": self.lmal.url,
             "CONTACTABILITY_URL": self.contactability.url,
+            "CALLCONNECTLEADS_URL": self.leads.url,
             "DIALLER_URL": self.dialler.url,
             **self._secrets,
         }
@@ -129,15 +142,30 @@ def _dialplan() -> dict[str, Any]:
                 "params": {"lead_type": "auto"},
                 "offer_ttl_s": OFFER_TTL_S,
             },
+            "callconnectleads": {
+                "adapter": "callconnectleads",
+                "mode": "ping_post",
+                "url": "env:CALLCONNECTLEADS_URL",
+                "credentials": {"Key": "env:CALLCONNECTLEADS_KEY"},
+                "params": {
+                    "SRC": "demo",
+                    "Landing_Page": "demo",
+                    "Score": 50,
+                    "Return_Best_Price": 1,
+                    "Home_Improvement_Product": "Bathroom Remodel",
+                },
+            },
         },
         "unsold": {
+            "sell_lead": ["callconnectleads"],
+            "after_sale": "none",
             "callback": {
                 "url": "env:DIALLER_URL",
                 "key": "env:DIALLER_KEY",
                 "type": "motor-trade",
                 "delay_s": 600,
                 "stand_in": {"first_name": "Caller", "surname": "Unknown", "email": "callback@example.com"},
-            }
+            },
         },
         # Shorter than the shipped words, so that a call takes seconds.
         "prompts": {
