@@ -81,7 +81,7 @@ class Instance:
         self.name = f"{rng.getrandbits(48):012x}"
         self.metrics = Metrics()
         self.catalogue = Catalogue.load(settings.buyers)
-        self.plan_book = PlanBook(settings.dialplans, environ, self.catalogue.check_entry)
+        self.plan_book = PlanBook(settings.dialplans, environ, self.catalogue.check_entry, self.catalogue.buys)
         self.plans: dict[str, Plan] = {}
         """Every plan that this instance has known, by name: live calls outlast a deleted file."""
         self._environ = environ
@@ -158,6 +158,7 @@ class Instance:
             spool=spool,
             clock=clock,
             plan_for=self.plan_for,
+            known_caller=self._known_caller,
         )
         self.webhooks = Webhooks(
             self.flow,

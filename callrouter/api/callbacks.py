@@ -37,7 +37,7 @@ class CallbackBook(Protocol):
         ...
 
     async def cancel(self, job_id: str) -> str:
-        """``cancelled``, ``cancel_sent``, ``leased`` or ``none``."""
+        """``cancelled``, ``cancel_sent``, ``uncertain`` (a sale that may have been made), ``leased`` or ``none``."""
         ...
 
     async def requeue(self, job_id: str, deadline_s: float) -> str:
@@ -45,7 +45,7 @@ class CallbackBook(Protocol):
         ...
 
 
-_DONE = frozenset({"cancelled", "cancel_sent"})
+_DONE = frozenset({"cancelled", "cancel_sent", "uncertain"})
 _CONFLICTS: Mapping[str, str] = {
     "none": "it is over already",
     "leased": "it is with the dialler or a buyer just now; try again in a minute",
@@ -107,6 +107,7 @@ def shown(job: Job) -> dict[str, Any]:
         "calls_at": rfc3339(job.stands_until),
         "attempts": job.attempts,
         "last_error": job.last_error or None,
+        "remedy": job.remedy,
     }
 
 

@@ -9,7 +9,6 @@ from callrouter.auction.budget import Budget
 from callrouter.auction.deps import Deps
 from callrouter.auction.exchange import Masker
 from callrouter.auction.guards import SLACK_S
-from callrouter.auction.limits import Admission
 from callrouter.auction.runner import booked, checked, note_health, seat_of
 from callrouter.buyers.base import Ask, Quote, TwoStepAdapter
 from callrouter.dialplan import BuyerEntry
@@ -52,8 +51,8 @@ async def _verdict(
     request = adapter.build_accept(ask, account, quote, allowed_ms(known.sheet, budget))
     if isinstance(request, Decline):
         return masked(request, masker)
-    # The partner counts posts, too; its health is no reason to drop a bid that it has just made.
-    if known.sheet.limits and await deps.limits.admit(entry.adapter, known.sheet, account) is Admission.LIMITED:
+    # The partner counts posts, too.
+    if known.sheet.limits and not await deps.limits.admit_post(entry.adapter, known.sheet, account):
         return Decline(reason=Reason.NOT_CALLED_RATE_LIMITED)
     answer, received_at = await ask_buyer(
         deps,

@@ -95,6 +95,13 @@ class Limits:
             return await self._admit(adapter, sheet, account, None)
         return await self._whole(self._admit(adapter, sheet, account, seat), seat)
 
+    async def admit_post(self, adapter: str, sheet: Sheet, account: Account) -> bool:
+        """Whether the partner's rate windows have room for a post, which is then counted.
+
+        Its seat it has from the ping, and its partner's health is no reason to drop a bid that was just made.
+        """
+        return await self._admit(adapter, sheet, account, None, one_in=1) is not Admission.LIMITED
+
     async def book(self, seat: Seat, payout: Decimal, now: float) -> Decline | None:
         """Reserve what the buyer has offered, or why its dollar caps have no room for it; then release the seat.
 
@@ -123,7 +130,9 @@ class Limits:
         mark = keys.settled(plan.plan, buyer, sid)
         await self._engine.run("guard_settle", [mark], [self._engine.time_arg(), SETTLED_TTL_S, charge], again=True)
 
-    async def _admit(self, adapter: str, sheet: Sheet, account: Account, seat: Seat | None) -> Admission:
+    async def _admit(
+        self, adapter: str, sheet: Sheet, account: Account, seat: Seat | None, one_in: int = PROBE_ONE_IN
+    ) -> Admission:
         keys = self._engine.keys
         windows = [
             number
@@ -136,7 +145,7 @@ class Limits:
                 said = await self._engine.run(
                     "admit",
                     [keys.limit(limit_scope(adapter, account)), keys.health(health_scope(adapter, account))],
-                    [self._engine.time_arg(), PROBE_INTERVAL_MS, PROBE_ONE_IN, LIMIT_TTL_S * 1000, guard, *windows],
+                    [self._engine.time_arg(), PROBE_INTERVAL_MS, one_in, LIMIT_TTL_S * 1000, guard, *windows],
                 )
         except (TimeoutError, EngineUnavailable):
             if seat is not None:
@@ -160,6 +169,8 @@ class Limits:
             return Decline(reason=Reason.NOT_CALLED_UNGUARDED, detail="its offer could not be booked")
         if said == "booked":
             return None
+        if said == "released":
+            return Decline(reason=Reason.NO_OFFER_CALLER_GONE, detail="the call ended while it was asked")
         detail = None if said == Admission.CAP_DOLLARS else f"{said} is full meanwhile"
         return Decline(reason=Reason.REJECTED_OVER_CAP, detail=detail)
 

@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import cast
@@ -22,6 +23,11 @@ from callrouter.dialplan.section import NAME_PATTERN, PATTERN_REMEDIES
 from callrouter.errors import ConfigurationError, Mistake, NotFound
 
 SHIPPED = Path(__file__).parent
+_SHEET_REMEDIES = {
+    "extra_forbidden": "no such key; remove it, or mend a slip of the pen (buyers/base/sheet.py has them all)",
+    "missing": "state it",
+    "enum": "no such reason; the README lists them all",
+}
 OTHER_URLS = ("ping_url", "post_url", "xml_url")
 EXEMPLARS = "exemplars"
 """The folder of exemplar files inside an operator's own buyer."""
@@ -105,6 +111,12 @@ class Catalogue:
             template=entry.template_text,
         )
 
+    def buys(self, entry: BuyerEntry) -> str | None:
+        """What the entry's mode buys: ``calls``, ``leads`` or ``clicks``; ``None`` when there is no such mode."""
+        known = self.buyers.get(entry.adapter)
+        mode = known.sheet.modes.get(entry.mode) if known else None
+        return mode.buys if mode else None
+
     def check_entry(self, entry: BuyerEntry, where: str, key: str = "buyers") -> list[Mistake]:
         """What is wrong with a plan's entry: ``where`` is the file, ``key`` the entry's place in it."""
         known = self.buyers.get(entry.adapter)
@@ -142,7 +154,8 @@ def _credential_mistakes(entry: BuyerEntry, mode: Mode) -> list[tuple[str, str]]
 def _address_mistakes(entry: BuyerEntry, mode: Mode) -> list[tuple[str, str]]:
     """Addresses and a template that the mode wants and the entry lacks, or has for nothing."""
     needed = set(mode.addresses)
-    if entry.method == "xml" and mode.xml_url:
+    method = entry.method if "method" in entry.model_fields_set else mode.methods[0]
+    if method == "xml" and mode.xml_url:
         needed = {"xml_url"}
     allowed = {*mode.addresses, *(["xml_url"] if mode.xml_url else [])}
     found = [(name, "state it: requests go there") for name in sorted(needed) if not getattr(entry, name)]
@@ -163,12 +176,30 @@ def _param_mistakes(entry: BuyerEntry, sheet: Sheet, mode: Mode) -> list[tuple[s
         if not entry.params.get(name, "").strip()
     ]
     for name, value in entry.params.items():
-        param = sheet.params.get(name)
-        if param is not None and param.pattern is not None and value and not re.fullmatch(param.pattern, value):
-            found.append((f"params.{name}", f"must match {param.pattern}"))
-        if param is None and name not in sheet.fields and sheet.other_params == "refused":
-            found.append((f"params.{name}", f"{sheet.title} knows no such field; use its documented names"))
+        if name not in sheet.params and name not in sheet.fields:
+            if sheet.other_params == "refused":
+                found.append((f"params.{name}", f"{sheet.title} knows no such field; use its documented names"))
+        elif value and (unfit := _unfit(sheet, name, value, entry.params.get(sheet.varies_by, ""))):
+            found.append((f"params.{name}", unfit))
     return found
+
+
+def _unfit(sheet: Sheet, name: str, value: str, variant: str) -> str | None:
+    """What to write instead of a constant with which no request would be built, or which would be cut."""
+    param, rule = sheet.params.get(name), sheet.fields.get(name)
+    if param is not None and param.pattern is not None and not re.fullmatch(param.pattern, value):
+        return f"must match {param.pattern}"
+    if rule is None:
+        return None
+    longest = rule.longest(variant)
+    if rule.one_of and value not in rule.one_of:
+        near = get_close_matches(value, rule.one_of, 3, 0.5)
+        return f"write one of the documented values, such as {_either(tuple(near) or rule.one_of[:3])}"
+    if longest is not None and len(value) > longest:
+        return f"write at most {longest} characters"
+    if rule.pattern is not None and not re.fullmatch(rule.pattern, value):
+        return f"must match {rule.pattern}"
+    return None
 
 
 def _template_mistakes(entry: BuyerEntry, account: Account) -> list[tuple[str, str]]:
@@ -201,7 +232,10 @@ def _load(folder: Path) -> Buyer:
         raise ConfigurationError([Mistake(where, "(whole file)", f"not YAML: {error}")]) from error
     except ValidationError as error:
         raise ConfigurationError(
-            [Mistake(where, ".".join(map(str, e["loc"])) or "(whole file)", e["msg"]) for e in error.errors()]
+            [
+                Mistake(where, ".".join(map(str, e["loc"])) or "(whole file)", _SHEET_REMEDIES.get(e["type"], e["msg"]))
+                for e in error.errors()
+            ]
         ) from error
     return Buyer(folder.name, sheet, _adapter(folder, sheet))
 

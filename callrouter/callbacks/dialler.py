@@ -103,7 +103,7 @@ def parse_cancel(status: int, body: str, sent: Mapping[str, Any]) -> Reply:
 
 def _object(body: str) -> Mapping[str, Any] | None:
     try:
-        found = json.loads(body)
+        found = json.loads(body.lstrip("\ufeff"))
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

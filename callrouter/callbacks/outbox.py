@@ -16,6 +16,8 @@ from callrouter.domain.clock import Clock
 from callrouter.engine.client import Engine
 from callrouter.engine.keys import JOB_DONE_TTL_S, STANDING_TTL_S
 
+UNCERTAIN_REMEDY = "ask the buyer whether it has bought the lead: nobody else gets it, and it is not posted again"
+
 _SCAN = 200
 
 
@@ -84,6 +86,11 @@ class Job:
     """Of a sale: what each buyer answered, JSON."""
     outcome: str = ""
     """Of a sale that is over: how it ended."""
+
+    @property
+    def remedy(self) -> str | None:
+        """What operations can do that we cannot."""
+        return UNCERTAIN_REMEDY if self.outcome == "uncertain" else None
 
 
 @dataclass(frozen=True)
@@ -162,7 +169,7 @@ class Outbox:
         """An operator's cancel: ``cancelled``, ``cancel_sent`` (the dialler is told), ``leased`` or ``none``.
 
         ``leased`` is a cancel that is at the dialler now, or a sale whose present step is its last; ``none`` is a job
-        that is over, or not there.
+        that is over, or not there; ``uncertain`` a sale that ended now, and that a buyer may have made.
         """
         job = await self.get(job_id)
         if job is None:

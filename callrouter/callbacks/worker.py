@@ -154,7 +154,7 @@ class OutboxWorker:
             return Delivery(DeliveryOutcome.TRANSIENT, f"our own error: {type(error).__name__}")
 
     async def _report(self, job: Job, delivery: Delivery, ends: float) -> Ack:
-        """Tell the outbox, again and again while the lease lasts."""
+        """Tell the outbox, again and again while the lease lasts; the end of a sale until it is told."""
         delay_s = backoff_s(job.attempts, self._rng)
         while True:
             try:
@@ -171,7 +171,8 @@ class OutboxWorker:
                     self._wake.set()
                 return ack
             except EngineUnavailable:
-                if self._clock.monotonic() + BASE_S >= ends:
+                # How a sale ended is known only here, and nobody may ask the buyer again: it is told however late.
+                if delivery.outcome is not DeliveryOutcome.ENDED and self._clock.monotonic() + BASE_S >= ends:
                     raise
                 await asyncio.sleep(BASE_S / 2)
 

@@ -6,15 +6,18 @@ If the push is lost the caller's next poll answers the same dial (``transitions.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 
 from callrouter.auction.accepting import run_accept
 from callrouter.auction.auction import hold_auction
 from callrouter.auction.budget import Budget
 from callrouter.auction.deps import Deps
+from callrouter.auction.runner import seat_of
 from callrouter.buyers.base import Ask
 from callrouter.calls import transitions
 from callrouter.calls.progress import Applied, Progress
+from callrouter.calls.setting import Setting, Step
 from callrouter.carrier.seam import Carrier, Command, PushResult
 from callrouter.dialplan import Plan
 from callrouter.domain.call import Acceptance, AuctionRun, Call, CallState
@@ -118,15 +121,8 @@ class Auctioneer:
         return len(left)
 
     async def _run(self, call: Call, plan: Plan) -> None:
-        """Hold the call's auction, unless it has come past that, and the posts that its offers need."""
         try:
-            applied = None if call.accepting else await self._auction(call, plan)
-            now = applied.call if applied else call
-            while now.accepting is not None:
-                applied = await self._accept(now, now.accepting, plan)
-                if applied is None:
-                    return
-                now = applied.call
+            applied = await self._decided(call, plan)
             if applied is not None:
                 decided = self._deps.clock.monotonic()
                 await self._deliver(applied)
@@ -134,6 +130,16 @@ class Auctioneer:
         except Exception:
             log.exception("auction failed", extra={"call_id": call.sid})
             await self._give_up(call)
+
+    async def _decided(self, call: Call, plan: Plan) -> Applied | None:
+        """Hold the call's auction, unless it has come past that, the posts that its offers need, and the auction that
+        follows when these bring no number; ``None`` when the call has moved on without it."""
+        while True:
+            post = call.accepting
+            applied = await (self._auction(call, plan) if post is None else self._accept(call, post, plan))
+            if applied is None or not applied.runs_auction:
+                return applied
+            call, plan = applied.call, applied.plan or plan
 
     async def _auction(self, call: Call, plan: Plan) -> Applied | None:
         """The auction, counted; ``None`` when the call has moved on without it."""
@@ -161,7 +167,8 @@ class Auctioneer:
             await self._keep(call.sid, str(run.no), result)
 
         self._metrics.auction_overhead.labels("prepare").observe(clock.monotonic() - started)
-        closed = await hold_auction(self._deps, plan, _ask(call, plan), budget, run.excluded, keep, already)
+        ask = _ask(call, plan)
+        closed = await hold_auction(self._deps, plan, ask, budget, run.excluded, keep, already)
         decided = clock.monotonic()
         applied = await self._settle(
             call,
@@ -169,6 +176,9 @@ class Auctioneer:
             lambda c, at: transitions.auction_closed(c, run.no, closed.offers, closed.closed_by, at),
         )
         self._metrics.auction_overhead.labels("decide").observe(clock.monotonic() - decided)
+        if applied is not None or self._over(call.sid):
+            kept = closed.offers if applied is not None else ()
+            self._free(ask, plan, [r.buyer for r in closed.results if r.offer is not None and r.offer not in kept])
         if closed.offers and applied is not None:
             self._metrics.buyer_wins.labels(closed.offers[0].buyer).inc()
         if closed.offers:
@@ -179,19 +189,38 @@ class Auctioneer:
     async def _accept(self, call: Call, acceptance: Acceptance, plan: Plan) -> Applied | None:
         """Post to the buyer of the bid that is to be dialled; ``None`` when the call has moved on without it."""
         bid, entry = acceptance.offer, plan.buyers.get(acceptance.offer.buyer)
-        if entry is None:
+        if entry is None or not entry.enabled:  # the plan has been changed since its bid
             result = BuyerResult(buyer=bid.buyer, decline=Decline(reason=Reason.NOT_CALLED_DISABLED))
         else:
             left_s = acceptance.started_at + plan.auction.post_s - self._deps.clock.now()
             budget = Budget.of(max(0.0, left_s), self._deps.clock)
             regions = plan.bridge.allow_regions
-            result = await run_accept(self._deps, _ask(call, plan), bid, entry, budget, allow_regions=regions)
+            try:
+                result = await run_accept(self._deps, _ask(call, plan), bid, entry, budget, allow_regions=regions)
+            except asyncio.CancelledError:
+                cut_off = Reason.ERROR_UNREACHABLE if self.draining else Reason.NO_OFFER_CALLER_GONE
+                self._metrics.posts.labels(bid.buyer, cut_off.value).inc()
+                raise
         self._metrics.posts.labels(bid.buyer, result.label).inc()
         await self._keep(call.sid, f"post {acceptance.no}", result)
         verdict = result.offer or result.decline or Decline(reason=Reason.ERROR_OTHER)
-        return await self._settle(
+        applied = await self._settle(
             call, f"post:{acceptance.no}", lambda c, at: transitions.accepted(c, acceptance.no, verdict, at)
         )
+        if applied is None and self._over(call.sid):
+            self._free(_ask(call, plan), plan, [bid.buyer])
+        return applied
+
+    def _over(self, sid: str) -> bool:
+        """Whether the call has ended, as far as this instance has just seen."""
+        known = self._progress.remembered(sid)
+        return known is not None and known.state is CallState.ENDED
+
+    def _free(self, ask: Ask, plan: Plan, buyers: Iterable[str]) -> None:
+        """Nothing comes of what these buyers offered, and no step of the call frees the seats that were booked."""
+        for buyer in buyers:
+            if buyer in plan.buyers:
+                self._deps.limits.release(replace(seat_of(self._deps, ask, buyer, plan.buyers[buyer], 0), asked_at=0))
 
     async def _keep(self, sid: str, of: str, result: BuyerResult) -> None:
         try:
@@ -209,16 +238,23 @@ class Auctioneer:
         return {key.removeprefix(mine): result for key, result in replies.items() if key.startswith(mine)}
 
     async def _settle(self, call: Call, event_id: str, decide: transitions.Decide) -> Applied | None:
-        """Store the decision; without the engine it is taken from memory and spooled."""
+        """Store the decision; without the engine it is taken from memory and spooled.
+
+        What follows from it runs here, too, also while the instance drains.
+        """
+
+        def mine(c: Call, at: Setting) -> Step:
+            return decide(c, replace(at, instance=self._progress.instance))
+
         try:
-            applied = await self._progress.apply(call.sid, event_id, self._deps.clock.now(), decide)
+            applied = await self._progress.apply(call.sid, event_id, self._deps.clock.now(), mine)
             return applied if applied.changed else None
         except EngineUnavailable:
             known = self._progress.remembered(call.sid) or call
             plan = self._progress.plan(known)
             if plan is None:
                 raise
-            step = decide(known, self._progress.setting(plan, self._deps.clock.now()))
+            step = mine(known, self._progress.setting(plan, self._deps.clock.now()))
             if step.call is known:
                 return None
             return self._progress.apply_unstored(known, step, plan, event_id)

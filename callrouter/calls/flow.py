@@ -235,9 +235,12 @@ class CallFlow:
         if call.state is CallState.AUCTION and not await self._runs(call):
             return await self._take_over(call, received_at, Hold(call.auction.no if call.auction else 1, 1))
         started = attempt is not None and (attempt.initiated_at is not None or call.state is CallState.BRIDGED)
-        if attempt is None or not attempt.live or not started:
+        if attempt is None or not attempt.live:
             return Answer(standing.command or HangUp(), standing.plan)
+        # Also one of which nothing was reported may be over: dialled again it would be a second call for one counted.
         ended = await self._dial_as_looked_up(call)
+        if ended is None and not started:
+            return Answer(standing.command or HangUp(), standing.plan)
         if ended is None:
             return Answer(Hold(call.auction.no if call.auction else 1, 1, short=True), standing.plan)
         return await self._apply(sid, ended.event_id, received_at, lambda c, at: transitions.dial_ended(c, ended, at))

@@ -15,7 +15,7 @@ from callrouter.domain.call import Call, CallState
 from callrouter.domain.caller import Caller
 
 OTHERS_SETTLE_S = 3.0
-"""How long after an auction's deadline another instance may still bring its decision."""
+"""How long after the deadline of an auction, or of a post, another instance may still bring its decision."""
 
 log = logging.getLogger("callrouter.calls")
 
@@ -81,7 +81,8 @@ class Outage:
         while a push of the decision is under way."""
         auction, attempt = call.auction, call.attempt
         if call.state is CallState.AUCTION and auction is not None:
-            waits = self._runs_here(call.sid) or at.now < auction.deadline_at + OTHERS_SETTLE_S
+            post_by = call.accepting.started_at + at.plan.auction.post_s if call.accepting else 0.0
+            waits = self._runs_here(call.sid) or at.now < max(auction.deadline_at, post_by) + OTHERS_SETTLE_S
             return Hold(event.auction_no, event.segment) if waits else None
         claimed = attempt is not None and attempt.live and attempt.claimed_until is not None
         if claimed and attempt is not None and at.now < (attempt.claimed_until or 0.0):

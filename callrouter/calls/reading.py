@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from callrouter.callbacks.outbox import Job, Outbox
+from callrouter.callbacks.outbox import UNCERTAIN_REMEDY, Job, Outbox
+from callrouter.calls.closing import AFTER_SALE
 from callrouter.calls.record import record
 from callrouter.calls.store import CallStore
 from callrouter.dialplan import Plan
@@ -79,8 +80,9 @@ class Calls:
 
 def with_sale(found: Mapping[str, Any], sale: Mapping[str, Any]) -> dict[str, Any]:
     """A call's record with the sale of its lead, and the callback that was promised when nobody bought it."""
-    merged = {**found, "sale": sale}
-    if sale.get("callback") and sale.get("sid") == found["sid"]:
+    remedy = {"remedy": UNCERTAIN_REMEDY} if sale.get("state") == "uncertain" else {}
+    merged = {**found, "sale": {**sale, **remedy}}
+    if sale.get("callback") and (sale.get("sid") == found["sid"] or _waited_for(found, sale)):
         merged["callback"] = _callback(sale["callback"])
     return merged
 
@@ -94,6 +96,12 @@ def _sale_id(found: Mapping[str, Any] | None) -> str | None:
 def _under_way(job: Job) -> dict[str, Any]:
     """A sale that is not in the ledger yet."""
     return {"id": job.id, "state": job.outcome or "pending"}
+
+
+def _waited_for(found: Mapping[str, Any], sale: Mapping[str, Any]) -> bool:
+    """Whether the callback of this call hung on the sale of an earlier one, which was under way when it ended."""
+    depends = (found.get("callback") or {}).get("why") == AFTER_SALE.removeprefix("none: ")
+    return depends and found.get("ended_at") is not None and bool(sale["at"] >= found["ended_at"])
 
 
 def _promised(found: Mapping[str, Any]) -> bool:

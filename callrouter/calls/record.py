@@ -35,7 +35,7 @@ def record(call: Call, replies: Mapping[str, BuyerResult], plan_buyers: Iterable
         "zip": call.caller.zip,
         "region": call.caller.state,
         "results": [_result(no, result) for no, result in _complete(call, replies, plan_buyers)],
-        "posts": [_post(acceptance, replies) for acceptance in call.acceptances],
+        "posts": [_post(call, acceptance, replies) for acceptance in call.acceptances],
         "attempts": [_attempt(attempt) for attempt in call.attempts],
         "callback": _callback(call),
         "sale": _sale(call),
@@ -98,13 +98,13 @@ def _offer(offer: Offer) -> dict[str, Any]:
     }
 
 
-def _post(acceptance: Acceptance, replies: Mapping[str, BuyerResult]) -> dict[str, Any]:
+def _post(call: Call, acceptance: Acceptance, replies: Mapping[str, BuyerResult]) -> dict[str, Any]:
     bid = acceptance.offer
     reply = replies.get(f"{_POST}{acceptance.no}:{bid.buyer}")
     return {
         "no": acceptance.no,
         "buyer": bid.buyer,
-        "reason": acceptance.result,
+        "reason": acceptance.result or (Reason.NO_OFFER_CALLER_GONE.value if call.state is CallState.ENDED else None),
         "detail": acceptance.detail,
         "sent_at": rfc3339(acceptance.started_at),
         "bid_age_s": round(bid.age_s(acceptance.started_at), 3),

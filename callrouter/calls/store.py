@@ -138,6 +138,7 @@ class CallStore:
             keys.outbox_recent,
             keys.standing(call.plan, phone or "-"),
             keys.bridged(call.plan, phone or "-"),
+            keys.talking(call.plan, phone or "-"),
         ], [
             self._engine.time_arg(),
             "force" if version is None else version,

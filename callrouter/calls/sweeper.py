@@ -6,6 +6,7 @@ has been quiet for long is looked up, and its list of recent calls is held again
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 from callrouter.calls import transitions
 from callrouter.calls.arrivals import PlanFor, caller_phone
@@ -41,6 +42,7 @@ class Sweeper:
         spool: Spool,
         clock: Clock,
         plan_for: PlanFor,
+        known_caller: Callable[[str], Awaitable[Caller | None]],
     ) -> None:
         self._engine = engine
         self._progress = progress
@@ -49,6 +51,7 @@ class Sweeper:
         self._spool = spool
         self._clock = clock
         self._plan_for = plan_for
+        self._known_caller = known_caller
         self.last_round = float("-inf")
         """When a round last ended well, on the monotonic clock."""
 
@@ -121,7 +124,8 @@ class Sweeper:
         except UnknownCall:
             plan, kind = found
         taken = any(child.duration_s > 0 for child in await self._carrier.legs_of(leg.sid))
-        caller = Caller(phone=caller_phone(leg.from_raw, self._plan_for))
+        phone = caller_phone(leg.from_raw, self._plan_for)
+        caller = (await self._known_caller(phone) if phone else None) or Caller(phone=phone)
         started_at = leg.started_at if leg.started_at is not None else self._clock.now()
         applied = await self._progress.create(
             leg.sid,

@@ -97,6 +97,10 @@ def take_over(call: Call, seen_owner: str, at: Setting) -> Step:
         return Step(call, standing(call, at))
     run = call.auction.model_copy(update={"owner": at.instance})
     call = call.replaced(auction=run).noted(at.now, "auction_taken_over", str(run.no))
+    if call.accepting is not None and not seen_owner:
+        # An instance that stops left it to others, unsent: whether it is still worth it is decided anew.
+        call = call.replaced(acceptances=call.acceptances[:-1], offers=(call.accepting.offer, *call.offers))
+        return _next(call, at, may_ask_again=bool(call.attempts))
     if call.accepting is not None:
         # Whether the buyer got the post is not known, and a second one would commit twice: the next offer.
         lost = Decline(reason=Reason.ERROR_UNREACHABLE, detail="the instance that asked has died")
@@ -125,9 +129,11 @@ def accepted(call: Call, no: int, verdict: Offer | Decline, at: Setting) -> Step
     acceptance = acceptance.model_copy(update={"result": result, "detail": detail, "ended_at": at.now})
     call = call.replaced(acceptances=(*call.acceptances[:-1], acceptance))
     call = call.noted(at.now, "post_ended", f"{acceptance.offer.buyer} {result}")
+    # With further offers in hand, none is left only if they lapsed meanwhile: those buyers are asked again.
+    may_ask_again = bool(call.attempts or call.offers)
     if isinstance(verdict, Offer):
         call = call.replaced(offers=(verdict, *call.offers))
-    return _next(call, at, may_ask_again=bool(call.attempts))
+    return _next(call, at, may_ask_again=may_ask_again)
 
 
 def leg_changed(call: Call, event: LegChanged, at: Setting) -> Step:
@@ -242,8 +248,8 @@ def _next(call: Call, at: Setting, *, may_ask_again: bool) -> Step:
 
 
 def _failed(call: Call) -> list[str]:
-    """The buyers that have failed this caller: their phone was not picked up, or their post brought no number."""
-    posts = [acceptance.offer.buyer for acceptance in call.acceptances if acceptance.result not in (None, OFFER)]
+    """The buyers that have failed this caller: their phone was not picked up, or their post brought no dial."""
+    posts = [acceptance.offer.buyer for acceptance in call.acceptances if acceptance.result is not None]
     return list(dict.fromkeys([attempt.offer.buyer for attempt in call.attempts] + posts))
 
 
@@ -254,7 +260,9 @@ def _accept(call: Call, offer: Offer, expired: tuple[str, ...], at: Setting) -> 
     run = call.auction.model_copy(update={"owner": at.instance})
     acceptance = Acceptance(no=len(call.acceptances) + 1, offer=offer, started_at=at.now)
     call = moved(call, CallState.AUCTION, auction=run, acceptances=(*call.acceptances, acceptance))
-    return Step(call.noted(at.now, "post_sent", offer.buyer), Hold(run.no, 0), runs_auction=True, expired=expired)
+    if run.owner:  # else the instance stops, and whoever takes the call over sends it
+        call = call.noted(at.now, "post_sent", offer.buyer)
+    return Step(call, Hold(run.no, 0), runs_auction=True, expired=expired)
 
 
 def _dial(call: Call, offer: Offer, timeout_s: int, expired: tuple[str, ...], at: Setting) -> Step:

@@ -18,6 +18,8 @@ def call_page(call: Record) -> str:
         parts.append(_section("posts (bids taken up)", _posts(call["posts"])))
     if call["attempts"]:
         parts.append(_section("dials", _attempts(call["attempts"])))
+    if (call.get("sale") or {}).get("results"):
+        parts.append(_section("sale of the lead", _offered(call["sale"]["results"])))
     return "\n".join(parts)
 
 
@@ -34,25 +36,34 @@ def _header(call: Record) -> str:
     if call["buyer"]:
         talk = f"{call['bridged_s']} s of {call['min_duration_s']} s: {'' if call['qualified'] else 'not '}qualified"
         lines += [("buyer", f"{call['buyer']}, {money(call['payout'])}"), ("talk", talk)]
-    lines.append(("callback", _callback(call["callback"], live=call["outcome"] is None)))
-    if call.get("sale"):
-        lines.append(("sale", _sale(call["sale"])))
+    sale = call.get("sale")
+    lines.append(("callback", _callback(call["callback"], sale, live=call["outcome"] is None)))
+    if sale:
+        lines.append(("sale", _sale(sale)))
+        if sale.get("remedy"):
+            lines.append(("", sale["remedy"]))
     return "".join(f"{name:<9} {value}\n" for name, value in lines)
 
 
 def _sale(sale: Record) -> str:
     if sale["id"] is None:
         return f"none: {sale['why']}"
-    sold = f" to {sale['buyer']}, {money(sale['payout'])}, their {sale['lead_ref'] or '-'}" if sale.get("buyer") else ""
-    return f"{sale['id']}: {sale['state']}{sold}"
+    state = str(sale["state"])
+    if state == "sold":
+        price = money(sale["payout"]) if sale.get("payout_stated") else "at no stated price"
+        state += f" to {sale['buyer']}, {price}, their {sale['lead_ref'] or '-'}"
+    elif sale.get("buyer"):
+        state += f", whether {sale['buyer']} bought it"
+    return f"{sale['id']}: {state}{f' ({why})' if (why := sale.get('why')) else ''}"
 
 
-def _callback(callback: Record | None, *, live: bool) -> str:
+def _callback(callback: Record | None, sale: Record | None, *, live: bool) -> str:
     if callback is None:
         return "not decided yet" if live else "none owed"
     if callback["id"] is None:
-        return f"none: {callback['why']}"
-    return f"{callback['id']}, from {clock_time(callback['due_at'])} UTC"
+        return "none: the lead was sold" if sale and sale["state"] == "sold" else f"none: {callback['why']}"
+    due_at = callback["due_at"]
+    return f"{callback['id']}, {f'from {clock_time(due_at)} UTC' if due_at else 'promised when the sale ended'}"
 
 
 def _timeline(call: Record) -> str:
@@ -74,11 +85,15 @@ def _results(results: Sequence[Record]) -> str:
 def _result(result: Record) -> tuple[object, ...]:
     offer = result["offer"] or {}
     minimum = f"{offer['min_duration_s']} s" if offer else None
-    said = " ".join(str(part) for part in (result["buyer_code"], result["detail"]) if part)
     return (
         result["auction"], result["buyer"], result["reason"], f"{result['elapsed_s']:.3f} s",
-        money(offer.get("payout")), offer.get("number"), minimum, said,
+        money(offer.get("payout")), offer.get("number"), minimum, _said(result),
     )  # fmt: skip
+
+
+def _said(answer: Record) -> str:
+    """The buyer's own code and words."""
+    return " ".join(str(part) for part in (answer.get("buyer_code"), answer["detail"]) if part)
 
 
 def _posts(posts: Iterable[Record]) -> str:
@@ -87,11 +102,24 @@ def _posts(posts: Iterable[Record]) -> str:
         (
             p["no"], p["buyer"], p["reason"] or "(open)",
             None if p["elapsed_s"] is None else f"{p['elapsed_s']:.3f} s", f"{p['bid_age_s']:.3f} s",
-            money((p["offer"] or {}).get("payout")), (p["offer"] or {}).get("number"), p["detail"] or "",
+            money((p["offer"] or {}).get("payout")), (p["offer"] or {}).get("number"), _said(p),
         )
         for p in posts
     ]  # fmt: skip
     return table(heads, rows, right=("post", "elapsed", "bid's age", "payout"))
+
+
+def _offered(results: Iterable[Record]) -> str:
+    heads = ("step", "buyer", "result", "elapsed", "payout", "said")
+    rows = [
+        (
+            each["step"], each["buyer"], each["reason"],
+            None if each["elapsed_s"] is None else f"{each['elapsed_s']:.3f} s", money(each["payout"]),
+            _said(each),
+        )
+        for each in results
+    ]  # fmt: skip
+    return table(heads, rows, right=("elapsed", "payout"))
 
 
 def _attempts(attempts: Iterable[Record]) -> str:

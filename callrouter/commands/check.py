@@ -4,15 +4,19 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from callrouter.buyers.loader import OTHER_URLS, Catalogue
 from callrouter.commands.configuration import Configuration, read_configuration
+from callrouter.commands.guards_shown import guards_shown
 from callrouter.commands.live import as_json, page, try_all
 from callrouter.commands.tables import table
 from callrouter.commands.trying import without_secrets
 from callrouter.dialplan import Callback, Plan
+from callrouter.dialplan.guards import WEEKDAYS
 from callrouter.domain.clock import SystemClock
+from callrouter.errors import Mistake
 from callrouter.settings import effective, warnings
 
 
@@ -42,23 +46,50 @@ def _found(configuration: Configuration) -> dict[str, Any]:
                 "transfer": list(plan.numbers.transfer),
                 "callback": plan.unsold.callback is not None,
                 "effective": _effective(plan),
-                "buyers": [
-                    {
-                        "buyer": name,
-                        "adapter": entry.adapter,
-                        "mode": entry.mode,
-                        "method": configuration.catalogue.account(name, entry).method,
-                        "url": without_secrets(entry.url or entry.ping_url or entry.xml_url or entry.post_url or ""),
-                        "offer_ttl_s": entry.offer_ttl_s,
-                        "enabled": entry.enabled,
-                    }
-                    for name, entry in plan.buyers.items()
-                ],
+                "buyers": [_buyer(configuration.catalogue, plan, name) for name in plan.buyers],
             }
             for plan in plans
         ],
-        "warnings": [str(warning) for warning in warnings(configuration.settings)],
+        "warnings": [str(each) for each in (*warnings(configuration.settings), *_unwise(configuration))],
     }
+
+
+def _buyer(catalogue: Catalogue, plan: Plan, name: str) -> dict[str, Any]:
+    entry = plan.buyers[name]
+    addresses = [getattr(entry, key) for key in ("url", *OTHER_URLS)]
+    return {
+        "buyer": name,
+        "adapter": entry.adapter,
+        "mode": entry.mode,
+        "method": catalogue.account(name, entry).method,
+        "url": ", ".join(without_secrets(address) for address in addresses if address),
+        "template": entry.template,
+        "offer_ttl_s": entry.offer_ttl_s,
+        "enabled": entry.enabled,
+        "buys": catalogue.buys(entry),
+        "sells_leads": name in plan.unsold.sell_lead,
+        "guards": guards_shown(entry.guards),
+    }
+
+
+def _unwise(configuration: Configuration) -> list[Mistake]:
+    """What is allowed in a plan, and hardly meant."""
+    plans = configuration.plans.by_name.values()
+    found = [(plan.plan, key, remedy) for plan in plans for key, remedy in _unwise_in(configuration.catalogue, plan)]
+    return [Mistake(f"plan {plan}", key, remedy) for plan, key, remedy in found]
+
+
+def _unwise_in(catalogue: Catalogue, plan: Plan) -> Iterator[tuple[str, str]]:
+    asked = {name: entry for name, entry in plan.buyers.items() if entry.enabled}
+    if not any(catalogue.buys(entry) == "calls" for entry in asked.values()):
+        yield "buyers", "none that is enabled buys calls, so no call will be bridged"
+    for name, entry in asked.items():
+        if catalogue.buys(entry) == "leads" and name not in plan.unsold.sell_lead:
+            yield f"buyers.{name}", "it buys leads and is offered none; name it under unsold.sell_lead"
+        hours = entry.guards.hours
+        if hours is not None and not any(hours.on(day) for day in WEEKDAYS):
+            remedy = "no day has a span, so it is never asked; write the days' spans, such as '00:00-24:00'"
+            yield f"buyers.{name}.guards.hours", remedy
 
 
 def _effective(plan: Plan) -> dict[str, Any]:
@@ -67,8 +98,10 @@ def _effective(plan: Plan) -> dict[str, Any]:
     return {
         "intake.zip": plan.intake.zip,
         "intake.attempts": plan.intake.attempts,
+        "intake.timeout_s": plan.intake.timeout_s,
         "auction.deadline_s": plan.auction.deadline_s,
         "auction.fast_answer_s": plan.auction.fast_answer_s,
+        "auction.post_s": plan.auction.post_s,
         "auction.floor": f"{plan.auction.floor:.2f}",
         "bridge.ring_s": plan.bridge.ring_s,
         "bridge.max_attempts": plan.bridge.max_attempts,
@@ -106,6 +139,9 @@ def _page(found: Mapping[str, Any]) -> str:
         ]
         listed = table(("buyer", "adapter", "mode", "method", "window", "url", "asked"), rows)
         parts.append(_indented(listed))
+        guards = [(b["buyer"], key, value) for b in plan["buyers"] for key, value in b["guards"].items()]
+        if guards:
+            parts += ["\n", _indented(table(("buyer", "guard", "value"), guards))]
     parts += [f"\nwarning: {warning}" for warning in found["warnings"]]
     return "".join(parts) + ("\n" if found["warnings"] else "") + "\nEverything is in order.\n"
 
@@ -119,4 +155,8 @@ def _plain(value: object) -> str:
 
 
 def _asked(buyer: Mapping[str, Any]) -> str:
-    return "yes" if buyer["enabled"] else "no (enabled: false)"
+    if not buyer["enabled"]:
+        return "no (enabled: false)"
+    if buyer["buys"] == "leads":
+        return "about leads" if buyer["sells_leads"] else "no (not under unsold.sell_lead)"
+    return "about calls" if buyer["buys"] == "calls" else "no (`callrouter ping` tries it)"

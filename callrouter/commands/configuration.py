@@ -42,7 +42,7 @@ def read_configuration(
     catalogue, of_buyers = Catalogue.readable(buyers)
     mistakes += [*of_buyers, *(_exemplar_mistakes(buyers, catalogue) if try_exemplars else ())]
     try:
-        plans = load_plans(folder, environ, _entry_check(catalogue, buyers))
+        plans = load_plans(folder, environ, _entry_check(catalogue, buyers), catalogue.buys)
     except ConfigurationError as error:
         mistakes += error.mistakes
     if mistakes or settings is None or plans is None:

@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Ask, send, show. Raises `CallrouterError`."""
     settings = read_settings(environ, serving=False)
     catalogue = Catalogue.load(settings.buyers)
-    plan = _plan(load_plans(settings.dialplans, environ, catalogue.check_entry), arguments.plan)
+    plan = _plan(load_plans(settings.dialplans, environ, catalogue.check_entry, catalogue.buys), arguments.plan)
     entry = plan.buyers.get(arguments.buyer)
     if entry is None:
         raise NotFound(f"plan {plan.plan} has no buyer {arguments.buyer}; it has {', '.join(plan.buyers)}")
@@ -106,6 +106,8 @@ def _show(arguments: argparse.Namespace, prepared: Prepared | None, answered: An
     lines.append(f"verdict  {doc['verdict']}")
     about = doc["offer"] or doc["decline"]
     lines += [f"  {key:14} {value}" for key, value in about.items() if value not in (None, "", {}, [])]
+    if doc["then"]:
+        lines.append(f"then     {doc['then']}")
     lines.append(f"took     {doc['elapsed_ms']} ms")
     sys.stdout.write("\n".join(lines) + "\n")
 
@@ -123,8 +125,18 @@ def shown(buyer: str, prepared: Prepared | None, answered: Answered) -> dict[str
         "decline": {"buyer_code": verdict.buyer_code, "detail": verdict.detail}
         if isinstance(verdict, Decline)
         else None,
+        "then": _then(prepared) if prepared and isinstance(verdict, Quote) else None,
         "elapsed_ms": round(answered.elapsed_s * 1000),
     }
+
+
+def _then(prepared: Prepared) -> str | None:
+    """What would follow an offer, where that is another request."""
+    mode = prepared.known.sheet.modes[prepared.account.mode]
+    if mode.post is None:
+        return None
+    brings = "names the number" if mode.buys == "calls" else "sells the lead"
+    return f"its post ({mode.post.call}) {brings} and commits; it is not sent"
 
 
 def _offer(quote: Quote) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from callrouter.dialplan.section import ZONE_PATTERN, Day, Dollars, Region, Section, Span, ZipPrefix, mistake
+from callrouter.dialplan.section import ZONE_PATTERN, Day, Dollars, Section, Span, State, ZipPrefix, mistake
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -102,9 +102,9 @@ class Guards(Section):
     """The time zone of the hours and of the caps' days."""
     hours: OpenHours | None = None
     """When it is open; left out: always."""
-    states: tuple[Region, ...] = ()
+    states: tuple[State, ...] = ()
     """Only callers of these states; left out: all."""
-    not_states: tuple[Region, ...] = ()
+    not_states: tuple[State, ...] = ()
     """No callers of these states."""
     zips: tuple[ZipPrefix, ...] = ()
     """Only callers whose zip begins like this; left out: all."""
@@ -120,6 +120,13 @@ class Guards(Section):
     """At most so many callers at once that it may still get or has on the line."""
     spacing_s: float = Field(default=0, ge=0, le=3600)
     """At least so many seconds between two asks."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> "Guards":
+        both = sorted(set(self.states) & set(self.not_states))
+        if both:
+            raise mistake("not_states", f"remove {', '.join(both)} here or in states")
+        return self
 
     @property
     def counted(self) -> bool:

@@ -1,6 +1,7 @@
 """What every part of a dialplan is made of: its kinds of values, and what to tell who wrote a wrong one."""
 
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Annotated
 
@@ -20,6 +21,13 @@ DAY_PATTERN = r"^\d{4}-\d{2}-\d{2}$"
 ZIP_PREFIX_PATTERN = r"^\d{1,5}$"
 SPAN_PATTERN = r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$"
 ZONE_PATTERN = r"^[A-Za-z_]+(/[A-Za-z0-9_+-]+){0,2}$"
+
+_STATES = """
+AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA RI SC
+SD TN TX UT VT VA WA WV WI WY DC PR VI GU AS MP AA AE AP
+"""
+STATES = frozenset(_STATES.split())
+"""The states, the district, the territories and the military's regions, as zips have them."""
 
 PATTERN_REMEDIES: Mapping[str, str] = {
     E164_PATTERN: "write a North American number as +1 and ten digits, in quotes, such as '+18885550100'",
@@ -55,6 +63,21 @@ def _as_text(raw: object) -> object:
     return str(raw) if isinstance(raw, int | float) else raw
 
 
+def _known_day(raw: object) -> object:
+    text = str(raw)
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("write a day that exists, as YYYY-MM-DD, in quotes, such as '2026-12-25'") from None
+    return text
+
+
+def _known_state(raw: object) -> object:
+    if isinstance(raw, str) and raw not in STATES:
+        raise ValueError("write a state as two capital letters, such as TX; in quotes, so that NO is none")
+    return raw
+
+
 E164 = Annotated[str, StringConstraints(pattern=E164_PATTERN), BeforeValidator(_quoted)]
 Dollars = Annotated[
     Decimal,
@@ -64,7 +87,8 @@ Dollars = Annotated[
 ]
 TimeOfDay = Annotated[str, StringConstraints(pattern=TIME_PATTERN), BeforeValidator(_quoted)]
 Span = Annotated[str, StringConstraints(pattern=SPAN_PATTERN), BeforeValidator(_quoted)]
-Day = Annotated[str, StringConstraints(pattern=DAY_PATTERN), BeforeValidator(str)]
+Day = Annotated[str, StringConstraints(pattern=DAY_PATTERN), BeforeValidator(_known_day)]
+State = Annotated[str, StringConstraints(pattern=REGION_PATTERN), BeforeValidator(_known_state)]
 ZipPrefix = Annotated[str, StringConstraints(pattern=ZIP_PREFIX_PATTERN), BeforeValidator(_quoted)]
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 Region = Annotated[str, StringConstraints(pattern=REGION_PATTERN)]

@@ -139,6 +139,10 @@ class Keys:
         """When this person was last connected in this plan (epoch ms)."""
         return self._key("bridged", plan, phone)
 
+    def talking(self, plan: str, phone: str) -> str:
+        """The call on which this person talks to a buyer of this plan now."""
+        return self._key("talking", plan, phone)
+
     def sale(self, plan: str, phone: str) -> str:
         """Id of the sale job that stands, or stood lately, for this person in this plan."""
         return self._key("sale", plan, phone)

@@ -13,7 +13,7 @@ from callrouter.domain.call import CallKind
 from callrouter.domain.clock import Clock
 from callrouter.errors import ConfigurationError, Mistake
 from callrouter.plans.beside import Beside, Signature, signature
-from callrouter.plans.file import CatalogueCheck, read_plan
+from callrouter.plans.file import Buys, CatalogueCheck, nobody_knows, read_plan
 from callrouter.plans.yaml_text import MAX_BYTES
 
 log = logging.getLogger("callrouter.plans")
@@ -80,9 +80,11 @@ class _File:
     good: Plan | None = None
 
 
-def load_plans(folder: Path, environ: Mapping[str, str], catalogue_check: CatalogueCheck) -> Plans:
+def load_plans(
+    folder: Path, environ: Mapping[str, str], catalogue_check: CatalogueCheck, buys: Buys = nobody_knows
+) -> Plans:
     """Every dialplan of the folder. Raises `ConfigurationError` with every mistake over all files."""
-    return PlanBook(folder, environ, catalogue_check).current
+    return PlanBook(folder, environ, catalogue_check, buys).current
 
 
 class PlanBook:
@@ -91,10 +93,12 @@ class PlanBook:
     Raises `ConfigurationError` with every mistake when it is made from files that are not all good.
     """
 
-    def __init__(self, folder: Path, environ: Mapping[str, str], catalogue_check: CatalogueCheck) -> None:
+    def __init__(
+        self, folder: Path, environ: Mapping[str, str], catalogue_check: CatalogueCheck, buys: Buys = nobody_knows
+    ) -> None:
         self._folder = folder
         self._environ = dict(environ)
-        self._check = catalogue_check
+        self._check, self._buys = catalogue_check, buys
         self._files: dict[str, _File] = {}
         signatures = self._signatures()
         read = {name: self._read(name, found[0]) for name, found in signatures.items()}
@@ -201,7 +205,7 @@ class PlanBook:
         except OSError as error:
             unreadable = Mistake(name, "file", f"make it readable: {error.strerror}")
             return _File((own, ()), None, (unreadable,), _good(old))
-        plan, mistakes = read_plan(raw, name, self._environ, self._check, beside)
+        plan, mistakes = read_plan(raw, name, self._environ, self._check, beside, self._buys)
         return _File((own, tuple(beside.seen.items())), plan, tuple(mistakes), _good(old))
 
 

@@ -7,9 +7,6 @@ from pydantic import ValidationError
 
 from callrouter.dialplan import BuyerEntry, disagreements
 
-_SOME_URL = "https://example.com"
-"""Stands in for a URL that is wrong or missing (its mistake is listed) in an entry that is only looked at."""
-
 
 def readable_entries(document: object) -> Mapping[str, BuyerEntry]:
     """The buyers whose adapter and mode can be read, without their wrong values."""
@@ -27,13 +24,18 @@ def broken_disagreements(document: object) -> list[tuple[str, str]]:
     numbers, buyers = plan.get("numbers"), plan.get("buyers")
     kinds = [_section(numbers).get(kind, []) for kind in ("inbound", "transfer")]
     listed = [number for kind in kinds for number in _texts(kind)]
-    found = disagreements(listed, _section(buyers), _texts(_section(plan.get("unsold")).get("sell_lead")))
+    found = disagreements(listed, _section(buyers), readable_sell_lead(document))
     read = {
         # None at all can only be said when nothing there was left out.
         "numbers": bool(listed) or (isinstance(numbers, dict) and all(kind == [] for kind in kinds)),
         "unsold.sell_lead": isinstance(buyers, dict),
     }
     return [(key, remedy) for key, remedy in found if read[key]]
+
+
+def readable_sell_lead(document: object) -> list[str]:
+    """The names under ``unsold.sell_lead`` that can be read."""
+    return _texts(_section(_section(document).get("unsold")).get("sell_lead"))
 
 
 def _without_wrong(raw: object) -> BuyerEntry | None:
@@ -53,7 +55,7 @@ def _without_wrong(raw: object) -> BuyerEntry | None:
         else:
             kept.pop(place[0], None)
     try:
-        return BuyerEntry.model_validate({"url": _SOME_URL, **kept})
+        return BuyerEntry.model_validate(kept)
     except ValidationError:
         return None
 

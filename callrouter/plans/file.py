@@ -1,6 +1,6 @@
 """One dialplan file: bytes in; a plan, or every mistake in it, out."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 from pydantic import ValidationError
@@ -8,12 +8,19 @@ from pydantic import ValidationError
 from callrouter.dialplan import BuyerEntry, Plan
 from callrouter.errors import Mistake
 from callrouter.plans.beside import Beside, UnreadableTemplate
-from callrouter.plans.broken import broken_disagreements, readable_entries
+from callrouter.plans.broken import broken_disagreements, readable_entries, readable_sell_lead
 from callrouter.plans.remedies import remedies
 from callrouter.plans.yaml_text import fill_in, read_yaml
 
 CatalogueCheck = Callable[[BuyerEntry, str], list[Mistake]]
 """What the buyers' catalogue finds wrong with an entry; the text is the file's name."""
+Buys = Callable[[BuyerEntry], str | None]
+"""What an entry's mode buys: ``calls``, ``leads``, ``clicks``; ``None`` when nobody knows."""
+
+
+def nobody_knows(entry: BuyerEntry) -> str | None:
+    """`Buys` where no catalogue is at hand."""
+    return None
 
 
 def read_plan(
@@ -22,6 +29,7 @@ def read_plan(
     environ: Mapping[str, str],
     catalogue_check: CatalogueCheck,
     beside: Beside | None = None,
+    buys: Buys = nobody_knows,
 ) -> tuple[Plan | None, list[Mistake]]:
     """The plan in ``raw``, or ``None`` and every mistake. Without ``beside`` its templates are not read."""
     document, mistakes = read_yaml(raw, where)
@@ -50,6 +58,8 @@ def read_plan(
     for name, entry in buyers.items():
         found = (_under(name, mistake, where) for mistake in catalogue_check(entry, where))
         mistakes += [mistake for mistake in found if not _is_said(mistake.key, said)]
+    sell_lead = plan.unsold.sell_lead if plan is not None else readable_sell_lead(filled)
+    mistakes += [Mistake(where, "unsold.sell_lead", remedy) for remedy in _no_leads(sell_lead, buyers, buys)]
     if mistakes or plan is None:
         return None, mistakes
     return plan.model_copy(update={"buyers": buyers}), []
@@ -69,6 +79,16 @@ def _with_templates(
             except UnreadableTemplate as error:
                 mistakes.append(Mistake(where, f"buyers.{name}.template", str(error)))
     return read, mistakes
+
+
+def _no_leads(sell_lead: Iterable[str], buyers: Mapping[str, BuyerEntry], buys: Buys) -> list[str]:
+    """What to do about those under ``sell_lead`` that would never buy a lead."""
+    bought = {name: buys(buyers[name]) for name in sell_lead if name in buyers}
+    return [
+        f"remove {name}, or give it a mode that buys leads: {buyers[name].mode} buys {what}"
+        for name, what in bought.items()
+        if what not in (None, "leads")
+    ]
 
 
 def _is_said(key: str, said: Collection[str]) -> bool:

@@ -1,5 +1,6 @@
 """One step of a sale at one buyer: the request with its guards, and over the wire."""
 
+import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from callrouter.auction.budget import Budget
 from callrouter.auction.deps import Deps
 from callrouter.auction.exchange import Masker
 from callrouter.auction.guards import SLACK_S, Seat, refused
-from callrouter.auction.limits import Admission
+from callrouter.auction.limits import health_scope
 from callrouter.auction.runner import note_health, seat_of
 from callrouter.buyers.base import Account, Ask, BuyerRequest, Quote
 from callrouter.buyers.base.fields import fill
@@ -94,8 +95,16 @@ class Answer:
 
 def bid_ttl_s(mode: Mode, entry: BuyerEntry) -> float:
     """How long a bid can be taken up: what the partner documents, else what the plan says."""
-    documented: float | None = getattr(mode, "bid_ttl_s", None)
-    return entry.offer_ttl_s if documented is None else documented
+    return entry.offer_ttl_s if mode.bid_ttl_s is None else mode.bid_ttl_s
+
+
+def recipient(deps: Deps, lead: Lead, buyer: str) -> str:
+    """Whom a post to this buyer reaches: its partner, account, mode and addresses, as one short digest."""
+    entry = lead.entry(buyer)
+    account = deps.catalogue.account(buyer, entry)
+    addresses = (f"{name}={url}" for name, url in sorted(account.other_urls.items()))
+    whole = "\n".join((health_scope(entry.adapter, account), entry.mode, entry.method, *addresses))
+    return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
 
 async def ready(
@@ -183,7 +192,7 @@ def _built(deps: Deps, lead: Lead, buyer: str, step: Step, quote: Quote | None) 
 async def _kept_out(deps: Deps, lead: Lead, made: Ready, *, bare: bool) -> Decline | None:
     entry, sheet = lead.entry(made.buyer), made.known.sheet
     if bare or (made.step == "post" and made.quote is not None):
-        if sheet.limits and await deps.limits.admit(entry.adapter, sheet, made.account) is Admission.LIMITED:
+        if sheet.limits and not await deps.limits.admit_post(entry.adapter, sheet, made.account):
             return Decline(reason=Reason.NOT_CALLED_RATE_LIMITED)
         return None
     refusal = refused(entry.guards, lead.ask, deps.clock.now())

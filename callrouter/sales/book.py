@@ -11,6 +11,7 @@ from callrouter.engine.keys import Keys
 from callrouter.sales.progress import SaleOutcome, SaleProgress
 
 GO = "go"
+TALKING = "talking"
 
 _ACKS: Mapping[str, Ack] = {
     "late": Ack.LATE,
@@ -47,7 +48,8 @@ class SaleBook:
         return self._engine.keys
 
     async def intend(self, job: Job, progress: SaleProgress, charges: Sequence[Mapping[str, object]]) -> str:
-        """The post that ``progress.posting`` names is about to be sent: ``go``, or why it must not be.
+        """The post that ``progress.posting`` names is about to be sent: ``go``, ``talking`` (the person is with a buyer
+        on another call: later), or why it must never be.
 
         ``charges`` are what the buyer's caps lose if nobody ever learns what became of it.
         """
@@ -83,10 +85,12 @@ class SaleBook:
             deal,
             json.dumps(list(charges)),
         )
-        return ack_of(said)
+        # Another claim's word came first: it has told of this sale.
+        return ack_of(said) if said == outcome.value else Ack.LATE
 
     async def _run(self, name: str, job: Job, *args: Any) -> str:
         keys = self._engine.keys
-        names = [keys.outbox_due, keys.outbox_dead, keys.outbox_recent, keys.ledger]
+        talking = keys.talking(job.payload["plan"], job.payload["phone"])
+        names = [keys.outbox_due, keys.outbox_dead, keys.outbox_recent, keys.ledger, talking]
         given = [self._engine.time_arg(), keys.job(""), job.id, job.fence, *args]
         return cast(str, await self._engine.run(name, names, given, again=True))

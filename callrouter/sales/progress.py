@@ -49,8 +49,10 @@ class Posting(Value):
     """A post that may have reached the buyer, and whose answer is not known."""
 
     buyer: str
-    quote: Quote | None
+    quote: Quote | None = None
     """What it takes up; ``None`` where the buyer names no price beforehand."""
+    to: str = ""
+    """Who got it, see `asking.recipient`: by now the plan's name may mean somebody else."""
 
 
 class SaleProgress(Value):
@@ -95,6 +97,10 @@ class SaleProgress(Value):
         """This without the buyer, whatever it had bid: it does not get the lead."""
         left = tuple(bid for bid in self.bids if bid.buyer != buyer)
         return self.replaced(tried=(*self.tried, buyer), bids=left, posting=None)
+
+    def lapsed(self, buyer: str) -> "SaleProgress":
+        """This without the buyer's bid, which it can be asked for anew."""
+        return self.replaced(bids=tuple(bid for bid in self.bids if bid.buyer != buyer), posting=None)
 
     def pinged(self, buyer: str, bid: Bid | None) -> "SaleProgress":
         """This after one more ping, with what the buyer bid."""

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
-from functools import partial
 from random import Random
 
 from callrouter.auction.deps import Deps
@@ -21,8 +20,8 @@ from callrouter.domain.money import dollars
 from callrouter.domain.offer import Decline
 from callrouter.domain.reasons import Reason
 from callrouter.errors import EngineUnavailable
-from callrouter.sales.asking import Answer, Lead, Ready, ready, send
-from callrouter.sales.book import GO, SaleBook, Sold, ack_of
+from callrouter.sales.asking import Answer, Lead, Ready, ready, recipient, send
+from callrouter.sales.book import GO, TALKING, SaleBook, Sold, ack_of
 from callrouter.sales.progress import (
     Bid,
     PingThem,
@@ -44,7 +43,8 @@ FRESH_S = LEASE_S / 2
 OnSale = Callable[[Mapping[str, str]], None]
 """Told of each sale that is over: what it came to with each buyer, see `tally`."""
 
-OVER_LIMIT = "over a buyer's rate limit"
+_WAITED_FOR = frozenset({Reason.NOT_CALLED_RATE_LIMITED, Reason.NOT_CALLED_UNGUARDED})
+"""Reasons that pass by themselves, and soon: nobody is on the line."""
 
 Charges = tuple[Mapping[str, object], ...]
 
@@ -82,7 +82,7 @@ class LeadSale:
             case PingThem(buyers):
                 return await self._ping(job, lead, progress, buyers)
             case PostTo(buyer, quote):
-                return await self._post(job, lead, progress, Posting(buyer=buyer, quote=quote), began)
+                return await self._post(job, lead, progress, buyer, quote, began)
             case None:
                 return self._end(job, lead, progress, SaleOutcome.UNSOLD)
 
@@ -98,14 +98,14 @@ class LeadSale:
         asked = await asyncio.gather(*(self._asked(lead, buyer) for buyer in buyers))
         error = ""
         for answer, bid in asked:
-            later = waited(progress, answer.buyer) if _limited(answer) else None
+            later = waited(progress, answer.buyer) if _to_be_waited_for(answer) else None
             if later is not None:
-                progress, error = later, OVER_LIMIT
+                progress, error = later, str(answer.document["reason"])
                 continue
             progress = progress.pinged(answer.buyer, bid).noted(answer.document)
             if bid is None:
                 progress = progress.through(answer.buyer)
-        return self._again(job, progress, error)
+        return self._again(job, lead, progress, error)
 
     async def _asked(self, lead: Lead, buyer: str) -> tuple[Answer, Bid | None]:
         """One buyer's price, and its bid if that is good enough."""
@@ -133,22 +133,27 @@ class LeadSale:
             return Decline(reason=Reason.REJECTED_BELOW_FLOOR, detail=f"{quote.payout} is below {floor}")
         return await self._deps.limits.book(made.seat, quote.payout, self._deps.clock.now())
 
-    async def _post(self, job: Job, lead: Lead, progress: SaleProgress, posting: Posting, began: float) -> Delivery:
+    async def _post(
+        self, job: Job, lead: Lead, progress: SaleProgress, buyer: str, quote: Quote | None, began: float
+    ) -> Delivery:
         """A first post to this buyer."""
-        made = await ready(self._deps, lead, posting.buyer, "post", posting.quote)
+        posting = Posting(buyer=buyer, quote=quote, to=recipient(self._deps, lead, buyer))
+        made = await ready(self._deps, lead, buyer, "post", quote)
         if isinstance(made, Answer):
-            later = waited(progress, posting.buyer) if _limited(made) else None
+            later = waited(progress, buyer) if _to_be_waited_for(made) else None
             if later is not None:
-                return self._again(job, later, OVER_LIMIT)
+                return self._again(job, lead, later, str(made.document["reason"]))
             return self._refused(job, lead, progress, made)
-        kept_back = self._again(job, progress, "not sent")
+        kept_back = self._again(job, lead, progress, "not sent")
         try:
             said = await self._intend(job, lead, progress, posting)
         except EngineUnavailable:
             return kept_back
+        if said == TALKING:
+            return self._again(job, lead, progress, "the person is talking to a buyer")
         if said != GO:
-            self._deps.limits.release(lead.any_seat(posting.buyer))
-            return _over(said)
+            self._deps.limits.release(lead.any_seat(buyer))
+            return self._over(lead, progress, said)
         if self._deps.clock.monotonic() - began > FRESH_S:
             return kept_back
         answer = await send(self._deps, lead, made)
@@ -156,28 +161,31 @@ class LeadSale:
 
     async def _repeat(self, job: Job, lead: Lead, progress: SaleProgress, posting: Posting, began: float) -> Delivery:
         """The answer to a post is not known: the same one again, where the buyer recognises it."""
-        if not self._repeats(lead, posting.buyer):
+        if not self._repeats(lead, posting):
             return self._end(job, lead, progress, SaleOutcome.UNCERTAIN, "the answer to the post was lost")
         made = await ready(self._deps, lead, posting.buyer, "post", posting.quote, repeated=True)
         if isinstance(made, Answer):
-            if _limited(made):
-                return self._again(job, progress, OVER_LIMIT)
+            if _to_be_waited_for(made):
+                return self._again(job, lead, progress, str(made.document["reason"]))
             note = "the answer to the post was lost, and it cannot be sent again"
             return self._end(job, lead, progress.noted(made.document), SaleOutcome.UNCERTAIN, note)
         try:
             said = await self._intend(job, lead, progress, posting)
         except EngineUnavailable:
-            return self._again(job, progress, "not sent")
+            return self._again(job, lead, progress, "not sent")
         if said != GO:
-            return _over(said)
+            return self._over(lead, progress, said)
         if self._deps.clock.monotonic() - began > FRESH_S:
-            return self._again(job, progress, "not sent")
+            return self._again(job, lead, progress, "not sent")
         answer = await send(self._deps, lead, made)
         return self._answered(job, lead, progress, posting, answer, repeated=True)
 
-    def _repeats(self, lead: Lead, buyer: str) -> bool:
-        entry = lead.plan.buyers.get(buyer)
-        return entry is not None and self._deps.catalogue.get(entry.adapter).sheet.modes[entry.mode].repeat == "safe"
+    def _repeats(self, lead: Lead, posting: Posting) -> bool:
+        """Whether the same post may go out again: to whoever got it first, who recognises it."""
+        entry = lead.plan.buyers.get(posting.buyer)
+        if entry is None or recipient(self._deps, lead, posting.buyer) != posting.to:
+            return False
+        return self._deps.catalogue.get(entry.adapter).sheet.modes[entry.mode].repeat == "safe"
 
     async def _intend(self, job: Job, lead: Lead, progress: SaleProgress, posting: Posting) -> str:
         payout = posting.quote.payout if posting.quote else Decimal(0)
@@ -195,13 +203,18 @@ class LeadSale:
         if verdict.meaning is Meaning.SOLD and verdict.quote is not None:
             return self._sold(job, lead, progress, posting.buyer, verdict.quote)
         why = str(answer.document["reason"])
-        if verdict.meaning is Meaning.UNCERTAIN and self._repeats(lead, posting.buyer):
-            return self._again(job, progress, why)
+        if verdict.meaning is Meaning.UNCERTAIN and self._repeats(lead, posting):
+            return self._again(job, lead, progress, why)
         return self._end(job, lead, progress, SaleOutcome.UNCERTAIN, f"the answer to the post was lost: {why}")
 
     def _refused(self, job: Job, lead: Lead, progress: SaleProgress, answer: Answer) -> Delivery:
         self._deps.limits.release(lead.any_seat(answer.buyer))
-        return self._again(job, progress.noted(answer.document).through(answer.buyer))
+        progress, verdict = progress.noted(answer.document), answer.verdict
+        bid = any(bid.buyer == answer.buyer for bid in progress.bids)
+        if bid and isinstance(verdict, Decline) and verdict.reason is Reason.NO_OFFER_EXPIRED:
+            # By the buyer's clock the bid was too old: it can be asked for another.
+            return self._again(job, lead, progress.lapsed(answer.buyer), verdict.reason.value)
+        return self._again(job, lead, progress.through(answer.buyer))
 
     def _sold(self, job: Job, lead: Lead, progress: SaleProgress, buyer: str, quote: Quote) -> Delivery:
         sold = Sold(buyer, dollars(quote.payout), quote.payout_stated, quote.buyer_ref)
@@ -228,11 +241,36 @@ class LeadSale:
 
         return Delivery(DeliveryOutcome.ENDED, outcome.value, settle=settle)
 
-    def _again(self, job: Job, progress: SaleProgress, error: str = "") -> Delivery:
+    def _again(self, job: Job, lead: Lead, progress: SaleProgress, error: str = "") -> Delivery:
         """On with the next step: at once, or after an ``error`` once some time has passed."""
         delay_s = backoff_s(job.attempts, self._rng) if error else 0.0
         outcome = DeliveryOutcome.TRANSIENT if error else DeliveryOutcome.CONTINUED
-        return Delivery(outcome, error, settle=partial(self._book.step, job, progress, delay_s, error))
+
+        async def settle() -> Ack:
+            ack = await self._book.step(job, progress, delay_s, error)
+            self._told(lead, progress, ack)
+            return ack
+
+        return Delivery(outcome, error, settle=settle)
+
+    def _over(self, lead: Lead, progress: SaleProgress, said: str) -> Delivery:
+        """The sale ended, or went to another worker, when its next post was announced."""
+        ack = ack_of(said)
+        self._told(lead, progress, ack)
+
+        async def settled() -> Ack:
+            return ack
+
+        return Delivery(DeliveryOutcome.ENDED, said, settle=settled)
+
+    def _told(self, lead: Lead, progress: SaleProgress, ack: Ack) -> None:
+        """What a step came to: if it was the last, it is counted, and who had bid keeps no seat for it."""
+        if ack in (Ack.RETRIED, Ack.LATE):
+            return
+        self._on_sale(tally(progress, None))
+        for bid in progress.bids:
+            if bid.buyer in lead.plan.buyers:
+                self._deps.limits.release(lead.any_seat(bid.buyer))
 
     def _charge(self, lead: Lead, buyer: str, payout: Decimal | None) -> Mapping[str, object]:
         charge = sold_lead(lead.plan, buyer, lead.ask.sid, lead.ask.caller.phone, payout)
@@ -245,20 +283,11 @@ def _lead(job: Job, plan: Plan) -> Lead:
     return Lead(Ask(str(told["sid"]), int(told["transfer_type"]), caller, plan=plan.plan), plan)
 
 
-def _limited(answer: Answer) -> bool:
-    return isinstance(answer.verdict, Decline) and answer.verdict.reason is Reason.NOT_CALLED_RATE_LIMITED
+def _to_be_waited_for(answer: Answer) -> bool:
+    return isinstance(answer.verdict, Decline) and answer.verdict.reason in _WAITED_FOR
 
 
 def _without_consent(lead: Lead, progress: SaleProgress) -> SaleProgress:
     for buyer in lead.plan.unsold.sell_lead:
         progress = progress.noted(Answer(buyer, "ping", Decline(reason=Reason.NOT_CALLED_NO_CONSENT)).document)
     return progress
-
-
-def _over(said: str) -> Delivery:
-    """The sale ended, or went to another worker, when its next post was announced."""
-
-    async def settled() -> Ack:
-        return ack_of(said)
-
-    return Delivery(DeliveryOutcome.ENDED, said, settle=settled)

@@ -151,3 +151,14 @@ async def test_an_engine_that_hangs_costs_half_a_second_at_most(
 def _sheet(calls: int, per_s: float) -> Sheet:
     limit = SHEET.limits[0].model_copy(update={"calls": calls, "per_s": per_s})
     return SHEET.model_copy(update={"limits": (limit,)})
+
+
+async def test_a_post_to_an_unhealthy_buyer_goes_out_and_is_counted(engine_socket: Path) -> None:
+    """Its bid was just made; and the partner counts the post, whatever we think of its health."""
+    clock, keys = SetClock(), fresh_keys()
+    engine = open_engine(engine_socket, clock, keys)
+    limits = Limits(engine)
+    await engine.raw("hset", lambda r: r.hset(keys.health(health_scope("contactability", ACCOUNT)), "out", "1"))
+    posts = [await limits.admit_post("contactability", SHEET, ACCOUNT) for _ in range(7)]
+    assert posts == [True] * 5 + [False] * 2
+    await engine.close()

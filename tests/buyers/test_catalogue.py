@@ -66,6 +66,47 @@ def test_a_mistake_in_an_entry_says_where_and_what_to_do(change: dict[str, objec
     assert remedy in mistake.remedy
 
 
+LEADS = {
+    "adapter": "callconnectleads",
+    "mode": "full",
+    "url": "https://leads.test/api.php",
+    "credentials": {"Key": "k"},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "remedy"),
+    [
+        ("Home_Improvement_Product", "Bathroom Remodelling", "such as Bathroom Remodel"),
+        ("Score", "twelve", "must match"),
+        ("Cost", "0.000", "must match"),
+        ("Sub_ID", "x" * 101, "write at most 100 characters"),
+        ("State", "Texas", "write one of the documented values"),
+    ],
+)
+def test_a_constant_that_the_partner_would_not_take_is_told_before_any_call_is_lost(
+    name: str, value: str, remedy: str
+) -> None:
+    entry = BuyerEntry.model_validate({**LEADS, "params": {"SRC": "s", "Landing_Page": "l", name: value}})
+    (mistake,) = CATALOGUE.check_entry(entry, "auto.yaml", "buyers.leads")
+    assert mistake.key == f"buyers.leads.params.{name}"
+    assert remedy in mistake.remedy
+    assert value not in mistake.remedy, "it may be a secret"
+
+
+def test_a_constant_is_measured_by_the_table_of_its_category() -> None:
+    email = "a" * 60 + "@example.com"
+    for category, told in ((12003, []), (16001, ["params.email"])):
+        params = {"numcategory": category, "subid": "ivr", "email": email}
+        found = CATALOGUE.check_entry(BuyerEntry.model_validate({**GOOD, "params": params}), "auto.yaml", "b")
+        assert [mistake.key.removeprefix("b.") for mistake in found] == told
+
+
+def test_a_constant_that_is_stated_empty_is_not_sent_and_no_mistake() -> None:
+    params = {"numcategory": 12003, "subid": "ivr", "resptype": "", "email": ""}
+    assert CATALOGUE.check_entry(BuyerEntry.model_validate({**GOOD, "params": params}), "auto.yaml") == []
+
+
 def test_a_method_that_the_mode_cannot_use_is_a_mistake() -> None:
     entry = BuyerEntry.model_validate(
         {"adapter": "contactability", "mode": "calls_ping", "url": "https://x.test/", "method": "form",

@@ -20,6 +20,35 @@ def test_json_and_xml_read_alike_in_every_encoding(body: str, encoding: str) -> 
     assert [reply.find([name]) for name in ("phonenumber", "payout", "ok")] == ["1", "2.50", "true"]
 
 
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"\xef\xbb\xbf",
+        b"\xef\xbb\xbf\r\n<?xml version='1.0'?>",
+        b"\n",
+        b'<?xml version="1.0" encoding="utf-16"?>\r\n',
+        b"\xef\xbb\xbf<?xml version='1.0' encoding='UTF-16'?>",
+    ],
+)
+def test_xml_is_read_whatever_its_writer_put_before_it_or_says_of_its_encoding(start: bytes) -> None:
+    reply = read_reply(start + b"<r><payout>2.50</payout></r>")
+    assert isinstance(reply, Reply)
+    assert reply.find(["payout"]) == "2.50"
+
+
+def test_attributes_that_say_how_to_read_an_element_do_not_fill_it() -> None:
+    reply = read_reply(b'<r><legs type="array"/><ref nil="true"/><ads xmlns="urn:x" xmlns:y="u"/><leg type="car"/></r>')
+    assert isinstance(reply, Reply)
+    assert [reply.find([name]) for name in ("legs", "ref", "ads", "type")] == ["", "", "", "car"]
+    assert reply.parts(["legs", "ref", "ads"]) == ()
+
+
+def test_what_is_shown_of_a_text_is_cut_and_what_goes_back_is_whole() -> None:
+    reply = read_reply(b'{"token": "' + b"t" * 2_000 + b'"}')
+    assert isinstance(reply, Reply)
+    assert [len(text or "") for text in (reply.find(["token"]), reply.whole(["token"]))] == [500, 2_000]
+
+
 def test_a_field_deeper_than_four_levels_is_not_seen() -> None:
     for body in (
         b'{"a":{"b":{"c":{"four":"4","d":{"five":"5"}}}}}',

@@ -8,10 +8,10 @@ import pytest
 
 from callrouter.calls.charges import SEAT_S, charges, sale_charges
 from callrouter.dialplan import Plan
-from callrouter.domain.call import Attempt, AttemptResult, AuctionRun, Call, CallKind, CallState, Outcome
+from callrouter.domain.call import Acceptance, Attempt, AttemptResult, AuctionRun, Call, CallKind, CallState, Outcome
 from callrouter.domain.caller import Caller
 from callrouter.domain.offer import Offer
-from callrouter.engine.keys import Keys
+from callrouter.engine.keys import LONGEST_CALL_S, Keys
 
 NOW = 1_795_200_000.0
 KEYS = Keys("{t}")
@@ -101,6 +101,21 @@ def test_each_step_is_charged_once(before: Call, after: Call, adds: dict[str, in
 )
 def test_a_step_that_uses_and_frees_nothing_is_not_charged(before: Call | None, after: Call) -> None:
     assert charged(before, after, a_plan(a=CAPPED)) == {}
+
+
+def test_a_dial_keeps_its_seat_for_the_longest_call_and_says_what_it_is_for() -> None:
+    assert SEAT_S > LONGEST_CALL_S
+    assert charged(AUCTION, RINGS, a_plan(a=CAPPED))["a"]["cents"] == 2_500
+
+
+def test_a_bid_that_is_being_taken_up_keeps_its_seat_until_its_post_fails() -> None:
+    bid = a_call(CallState.AUCTION, offers=(an_offer("a"),))
+    taken_up = Acceptance(no=1, offer=an_offer("a"), started_at=2)
+    posted = AUCTION.replaced(acceptances=(taken_up,))
+    assert charged(bid, posted, a_plan(a=CAPPED)) == {}
+    failed = AUCTION.replaced(acceptances=(taken_up.model_copy(update={"result": "error_timeout"}),))
+    charge = charged(posted, failed, a_plan(a=CAPPED))["a"]
+    assert (charge["add"], charge.get("stage")) == ({}, None)
 
 
 def test_a_plan_without_guards_pays_nothing() -> None:

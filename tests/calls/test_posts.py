@@ -96,6 +96,19 @@ def test_a_post_is_never_sent_a_second_time_by_who_takes_over() -> None:
     assert step.call.acceptances[0].result == "error_unreachable"
 
 
+def test_a_post_that_a_stopping_instance_left_unsent_is_sent_by_who_takes_over_if_the_bid_still_stands() -> None:
+    call = dial_failed(closed(offer(OTHER, "+12145550111", 50, EPOCH), bid()).call, EPOCH + 15, "").call
+    assert call.auction is not None
+    assert call.auction.owner == ""
+    assert "post_sent" not in [event.event for event in call.timeline]
+    taken = transitions.take_over(call, "", Setting(PLAN, EPOCH + 20, EPOCH + 20, "another instance", CARRIER))
+    assert taken.runs_auction
+    assert taken.call.accepting is not None
+    assert (taken.call.accepting.no, taken.call.accepting.started_at) == (1, EPOCH + 20)
+    late = transitions.take_over(call, "", Setting(PLAN, EPOCH + 30, EPOCH + 30, "another instance", CARRIER))
+    assert (late.expired, late.call.acceptances) == ((BIDDER,), ())
+
+
 def test_the_dead_owners_late_answer_changes_nothing_after_a_take_over() -> None:
     call = closed(bid()).call
     other = Setting(PLAN, EPOCH + 5, EPOCH + 5, "another instance", CARRIER)
@@ -110,15 +123,43 @@ def test_a_buyer_whose_post_was_refused_is_not_asked_again_for_this_caller() -> 
     assert step.call.outcome is Outcome.UNSOLD, "nobody is left to ask"
 
 
+def test_buyers_whose_offers_lapsed_during_a_post_that_failed_are_asked_again() -> None:
+    step = closed(bid(), offer(OTHER, "+12145550111", 30, EPOCH - 8), now=EPOCH + 9)
+    step = transitions.accepted(step.call, 1, REFUSED, at(EPOCH + 14))
+    assert step.expired == (OTHER,)
+    assert step.runs_auction
+    assert step.call.auction is not None
+    assert step.call.auction.excluded == (BIDDER,)
+
+
+def test_a_buyer_is_posted_once_in_a_call_also_when_its_number_came_too_late_to_be_dialled() -> None:
+    """Else a window that is too short for any dial would be taken up again and again."""
+    step = dial_failed(closed(offer(OTHER, "+12145550111", 50, EPOCH), bid()).call, EPOCH + 15)
+    short = offer(BIDDER, "+12145550112", 40, EPOCH + 16).model_copy(update={"expires_at": EPOCH + 22})
+    step = transitions.accepted(step.call, 1, short, at(EPOCH + 16))
+    assert step.expired == (BIDDER,)
+    assert step.call.outcome is Outcome.UNSOLD
+
+
+def test_a_buyer_of_leads_is_no_reason_for_another_auction() -> None:
+    changed = {"buyers": {**PLAN.buyers, "leads": PLAN.buyers[OTHER]}}
+    selling = PLAN.model_copy(update={**changed, "unsold": PLAN.unsold.model_copy(update={"sell_lead": ("leads",)})})
+    call = closed(bid(), offer(OTHER, "+12145550111", 30, EPOCH)).call
+    step = transitions.accepted(call, 1, REFUSED, at(EPOCH + 3))
+    event = DialEnded("CA1", 1, DialStatus.BUSY, False, 0, True, "CAx")
+    step = transitions.dial_ended(step.call, event, Setting(selling, EPOCH + 5, EPOCH + 5, "me", CARRIER))
+    assert step.call.outcome is Outcome.UNSOLD
+
+
 def test_a_caller_who_leaves_during_a_post_has_abandoned() -> None:
     step = applied(closed(bid()).call, "lost", EPOCH + 2)
     assert step.call.outcome is Outcome.ABANDONED
     assert step.call.accepting is None
 
 
-def dial_failed(call: Call, now: float) -> Step:
+def dial_failed(call: Call, now: float, instance: str = "me") -> Step:
     event = DialEnded("CA1", len(call.attempts), DialStatus.BUSY, False, 0, True, "CAx")
-    return transitions.dial_ended(call, event, at(now))
+    return transitions.dial_ended(call, event, Setting(PLAN, now, now, instance, CARRIER))
 
 
 def test_the_posts_price_is_the_one_that_counts() -> None:

@@ -136,6 +136,88 @@ def test_check_shows_who_is_offered_the_leads(tmp_path: Path) -> None:
     assert wanted.items() <= shown["effective"].items()
 
 
+def test_a_buyer_of_calls_under_sell_lead_is_a_mistake_also_in_a_plan_that_is_broken_elsewhere(tmp_path: Path) -> None:
+    for more in ({}, {"colour": "red"}):
+        write_plan(
+            tmp_path, unsold={"sell_lead": ["letsmakealead", "leads"]}, buyers={**BUYERS, "leads": LEADS}, **more
+        )
+        done = callrouter("check", environ=environment(tmp_path))
+        told = [line for line in done.stderr.splitlines() if "sell_lead" in line]
+        assert (done.returncode, told) == (2, [
+            "auto.yaml: unsold.sell_lead: remove letsmakealead, or give it a mode that buys leads: one_step buys calls"
+        ])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "warning"),
+    [
+        ({"buyers": {"leads": LEADS}, "unsold": {"sell_lead": ["leads"]}}, "buyers: none that is enabled buys calls"),
+        ({"buyers": {"off": {**BUYERS["letsmakealead"], "enabled": False}}}, "buyers: none that is enabled buys calls"),
+        ({"buyers": {**BUYERS, "leads": LEADS}}, "buyers.leads: it buys leads and is offered none"),
+        (
+            {"buyers": {"shut": {**BUYERS["letsmakealead"], "guards": {"hours": {"holidays": ["2026-12-25"]}}}}},
+            "buyers.shut.guards.hours: no day has a span, so it is never asked",
+        ),
+    ],
+)
+def test_check_warns_of_what_is_allowed_and_hardly_meant(
+    tmp_path: Path, change: dict[str, object], warning: str
+) -> None:
+    write_plan(tmp_path, **change)
+    done = callrouter("check", environ=environment(tmp_path))
+    assert done.returncode == 0
+    (told,) = [line for line in done.stdout.splitlines() if line.startswith("warning: ")]
+    assert told.startswith(f"warning: plan auto: {warning}")
+
+
+def test_check_shows_the_guards_both_addresses_and_what_each_buyer_is_asked_about(tmp_path: Path) -> None:
+    guards = {
+        "time_zone": "America/Chicago",
+        "hours": {"mon": ["09:00-12:00", "13:00-17:30"], "holidays": ["2026-12-25"]},
+        "duplicates": {},
+        "caps": [{"of": "qualified", "per": "day", "most": 50}],
+        "states": ["TX", "OK"],
+        "spacing_s": 0.5,
+    }
+    two = {**BUYERS["letsmakealead"], "mode": "ping_post", "ping_url": "http://x.example/ping", "guards": guards}
+    two = {**two, "post_url": "http://x.example/post?key=the-key-in-a-url"}
+    del two["url"]
+    write_plan(tmp_path, buyers={"two": two, "leads": LEADS}, unsold={"sell_lead": ["leads"]})
+    done = callrouter("check", environ=environment(tmp_path))
+    assert (done.returncode, "the-key-in-a-url" in done.stdout) == (0, False)
+    page = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    for told in (
+        "two letsmakealead ping_post form 30 s http://x.example/ping, http://x.example/post about calls",
+        "two time_zone America/Chicago",
+        "two hours mon 09:00-12:00, 13:00-17:30; closed on 2026-12-25",
+        "two duplicates of buyer, after connected, within 2592000 s",
+        "two caps qualified 50 per day",
+        "two states TX, OK",
+        "two spacing_s 0.5",
+        "auction.post_s 5",
+    ):
+        assert told in page
+    assert [line for line in page if line.startswith("leads ") and line.endswith("about leads")]
+
+
+def test_what_is_wrong_with_a_guard_is_told_and_nothing_that_is_right(tmp_path: Path) -> None:
+    """A buyer with two addresses and no `url` is not told to do without the one that it does not have."""
+    two = {
+        **BUYERS["letsmakealead"],
+        "mode": "ping_post",
+        "ping_url": "http://x.example/",
+        "post_url": "http://x.example/",
+    }
+    del two["url"]
+    two["guards"] = {"caps": [{"of": "connects", "per": "day", "most": 1.5}], "time_zone": "America/Chicgo"}
+    write_plan(tmp_path, buyers={"two": two})
+    done = callrouter("check", environ=environment(tmp_path))
+    assert done.stderr.splitlines() == [
+        "auto.yaml: buyers.two.guards.time_zone: write a time zone that exists, such as America/New_York",
+        "auto.yaml: buyers.two.guards.caps.0.most: write a whole number",
+    ]
+
+
 @pytest.mark.parametrize("arguments", [("calls", "show"), ("callbacks", "list"), ("callbacks", "retry"), ("serve",)])
 def test_every_command_says_what_it_is_for(arguments: tuple[str, ...]) -> None:
     done = callrouter(*arguments, "--help", environ={})

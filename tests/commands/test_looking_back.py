@@ -135,7 +135,10 @@ def _failing(evidence: Evidence) -> set[str]:
 
 
 def test_the_demo_notices_a_callback_that_the_dialler_does_not_have(past: Past) -> None:
-    assert _failing(past.evidence) == {"callbacks owed = callbacks that the dialler holds", "nothing is left in the outbox"}
+    assert _failing(past.evidence) == {
+        "callbacks owed = callbacks that the dialler holds",
+        "nothing is left in the outbox",
+    }
 
 
 def test_the_demo_notices_a_call_that_is_missing_counted_wrong_or_told_wrong(past: Past) -> None:

@@ -147,6 +147,26 @@ def test_a_mistake_in_an_exemplar_says_where_and_what_to_do(
     assert told in mistakes[0].remedy
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "key", "told"),
+    [
+        ("max_chars: 5", "pattern: '[0-9'", "fields.zip.pattern", "mend the pattern: unterminated character set"),
+        ("max_chars: 2", "one_of: [Yes, No]", "fields.state.one_of.0", "put it in quotes"),
+        ('"no", "false"', "no", "words.rejected.2", "put it in quotes"),
+    ],
+)
+def test_a_value_in_the_sheet_that_would_fail_only_when_a_caller_waits_is_told(
+    tmp_path: Path, before: str, after: str, key: str, told: str
+) -> None:
+    sheet = _written(tmp_path) / "buyer.yaml"
+    assert before in sheet.read_text()
+    sheet.write_text(sheet.read_text().replace(before, after))
+    with pytest.raises(ConfigurationError) as refused:
+        Catalogue.load(tmp_path)
+    found = {mistake.key: mistake.remedy for mistake in refused.value.mistakes}
+    assert told in found[key]
+
+
 def test_a_broken_buyer_is_not_told_as_missing_as_well(tmp_path: Path) -> None:
     (_written(tmp_path / "buyers") / "adapter.py").write_text("import nothing_of_that_name\n")
     entry = {"adapter": "acme", "mode": "offer", "url": "http://x.test/", "credentials": {"key": "k"}}

@@ -14,6 +14,7 @@ import pytest
 
 from callrouter.buyers.base import BuyerResponse
 from tests.commands.command import SECRETS, callrouter, environment, process_environment, write_plan
+from tests.support.world import BUYERS
 from tests.wire.partner import Answer, Partner, failing, partner, replying
 
 PHONE = "+15125550123"
@@ -86,6 +87,18 @@ async def test_a_buyer_that_cannot_be_asked_is_told_and_nothing_is_sent(tmp_path
     assert "not_called_unbuildable" in done.stdout
     assert "phone is not known" in done.stdout
     assert there.seen == []
+
+
+async def test_of_a_buyer_with_two_steps_only_the_ping_is_sent_and_what_the_post_would_do_is_told(
+    tmp_path: Path,
+) -> None:
+    async with partner(_saying({**OFFER, "PhoneNumber": None, "token": "t-1"})) as there:
+        addresses = {"ping_url": f"{there.origin}/ping", "post_url": f"{there.origin}/post", "mode": "ping_post"}
+        entry = {**{key: value for key, value in BUYERS["letsmakealead"].items() if key != "url"}, **addresses}
+        write_plan(tmp_path, buyers={"letsmakealead": entry})
+        done = await _ping(environment(tmp_path))
+    assert (done.returncode, [seen.path for seen in there.seen]) == (0, ["/ping"])
+    assert "then     its post (POST API) names the number and commits; it is not sent" in done.stdout
 
 
 SELLING = """

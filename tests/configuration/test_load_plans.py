@@ -109,6 +109,20 @@ def test_every_mistake_over_all_files_is_told_at_once(tmp_path: Path) -> None:
         ("    params: {a: [1]}\n", "buyers.acme.params.a", "write text"),
         ("    params: {a: env:NO-NAME}\n", "buyers.acme.params.a", "write env:NAME"),
         ("  Big Name: 3\n", "buyers.Big Name", "small letters"),
+        ("    guards: {states: [ZZ]}\n", "buyers.acme.guards.states.0", "a state as two capital letters"),
+        ("    guards: {states: [TX], not_states: [TX]}\n", "buyers.acme.guards.not_states", "remove TX"),
+        (
+            "    guards: {hours: {holidays: ['2026-13-45']}}\n",
+            "buyers.acme.guards.hours.holidays.0",
+            "a day that exists",
+        ),
+        ("    guards: {hours: {mon: ['17:00-09:00']}}\n", "buyers.acme.guards.hours.mon", "in order"),
+        ("    guards: {time_zone: Mars/Olympus}\n", "buyers.acme.guards.time_zone", "a time zone that exists"),
+        (
+            "    guards: {caps: [{of: connects, per: day, most: 1.5}]}\n",
+            "buyers.acme.guards.caps.0.most",
+            "whole number",
+        ),
         ("nonsense: 1\n", "nonsense", "unknown key; remove it"),
     ],
 )

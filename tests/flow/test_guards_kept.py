@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 
-from callrouter.simulator.carrier import PhoneScript, SimulatedCall
-from tests.support.world import BUYERS, CALLER, World, in_world, offers, plan
+from callrouter.simulator.carrier import HangUp, PhoneScript, SimulatedCall
+from tests.support.waiting import wait_until
+from tests.support.world import BUYERS, CALLER, World, in_world, offers, plan, refuses
 
 FIRST, SECOND = "+12145550111", "+12145550112"
 CALLERS = 12
 
 
-def guarded(**guards: Any) -> dict[str, Any]:
+def guarded(offer_ttl_s: float = 30, **guards: Any) -> dict[str, Any]:
     """A plan whose Let's Make A Lead has these guards; everybody else takes any caller."""
-    lmal = {**BUYERS["letsmakealead"], "guards": guards}
+    lmal = {**BUYERS["letsmakealead"], "offer_ttl_s": offer_ttl_s, "guards": guards}
     return {**plan(intake={"zip": "caller_id"}), "buyers": {**BUYERS, "letsmakealead": lmal}}
 
 
@@ -134,10 +135,37 @@ async def test_a_buyer_that_refuses_or_is_cut_off_frees_its_seat(world: World) -
         world.lmal.answer = offers("1", FIRST, latency_s)  # below the floor, then too late
         call = await world.call(from_zip="78701")
         assert [dial.number for dial in call.dials] == [SECOND]
-        seats = [
-            world.app.instance.store.keys.seats("auto", "letsmakealead", p) for p in ("asked", "dialled", "talking")
-        ]
-        assert [await world.app.instance.engine.sorted_count(key) for key in seats] == [0, 0, 0]
+        assert await seats(world) == [0, 0, 0]
+
+
+async def seats(world: World) -> list[int]:
+    """How many calls have a seat at the guarded buyer: asked, dialled, talking."""
+    engine, keys = world.app.instance.engine, world.app.instance.store.keys
+    parts = ("asked", "dialled", "talking")
+    return [await engine.sorted_count(keys.seats("auto", "letsmakealead", part)) for part in parts]
+
+
+@in_world(guarded(caps=[{"of": "dollars", "per": "day", "most": 30}]), instances=2)
+async def test_an_offer_to_a_caller_who_left_at_another_instance_leaves_no_seat(world: World) -> None:
+    world.lmal.answer, world.contactability.answer = offers("30", FIRST, latency_s=6), refuses()
+    call = world.place(from_zip="78701", hang_up=HangUp("on_hold", 0.1))
+    await wait_until(lambda: world.lmal.requests, 30)
+    world.use_instance(1)
+    await call.wait_ended()
+    await world.settled()
+    await asyncio.sleep(12)
+    assert await seats(world) == [0, 0, 0]
+
+
+@in_world(guarded(concurrency=1, offer_ttl_s=3))
+async def test_an_offer_that_lapsed_before_the_close_leaves_no_seat(world: World) -> None:
+    world.lmal.answer, world.contactability.answer = offers("30", FIRST), offers("20", SECOND, latency_s=8)
+    call = world.place(from_zip="78701")
+    await wait_until(lambda: call.dials, 30)
+    await asyncio.sleep(0.5)
+    assert await seats(world) == [0, 0, 0]
+    await call.wait_ended()
+    await world.settled()
 
 
 CLOSED = {"hours": {"sun": ["09:00-10:00"]}}

@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 
 from callrouter.simulator.partners import Answer
+from tests.support.waiting import wait_until
 from tests.support.world import CALLER, LEADS, OPS_TOKEN, World, in_world, offers, plan, refuses
 
 PERSON: Mapping[str, Any] = {
@@ -161,3 +162,38 @@ async def test_who_buys_leads_takes_no_part_in_auctions(world: World) -> None:
     await known(world)
     record = await unsold(world)
     assert {result["buyer"] for result in record["results"]} == {"letsmakealead", "contactability"}
+
+
+@in_world(SELLING)
+async def test_a_person_who_talks_to_a_buyer_meanwhile_is_not_sold(world: World) -> None:
+    """They called again at once, and a buyer took that call: there is nothing to sell any more."""
+    await known(world)
+    world.leads.answer = lambda params: Answer(latency_s=8.0, payout=Decimal("18.50"))
+    world.lmal.answer = world.contactability.answer = refuses()
+    first = world.place()
+    await first.wait_ended()
+    world.contactability.answer = offers("30", "+12145550111")
+    second = world.place()
+    await second.wait_ended()
+    await world.settled()
+    await world.delivered(1_000)
+    assert second.bridged
+    assert world.leads.sold == []
+    assert (await world.record(first))["sale"]["state"] == "connected"
+
+
+@in_world(SELLING)
+async def test_a_missed_call_of_a_known_person_is_for_sale_as_well(world: World) -> None:
+    """Nobody here could answer; the carrier's list shows the call, and the web form had told us who calls."""
+    await known(world)
+    pays(world, "18.50")
+    await wait_until(lambda: world.app.instance.sweeper.last_round > 0, 60)
+    hosts = dict(world._hosts)
+    world._hosts["https://calls.example.com"] = "http://127.0.0.1:9"
+    call = world.place()
+    await call.wait_ended()
+    world._hosts.update(hosts)
+    await world.settled()
+    await world.delivered(1_000)
+    record = await world.record(call)
+    assert (record["outcome"], record["sale"]["state"], len(world.leads.sold)) == ("failed", "sold", 1)

@@ -155,3 +155,19 @@ async def test_ready_says_why_not_and_healthy_says_yes(engine_socket: Path, tmp_
         await world.app.instance.drain()
         async with session.get(f"{world.served[0].url}/readyz") as response:
             assert (response.status, (await response.json())["reasons"]) == (503, ["draining"])
+
+
+@in_world()
+async def test_a_dial_of_which_nothing_was_heard_is_looked_up_before_it_is_dialled_again(world: World) -> None:
+    """Every report is lost, and so is the dial's own end: the carrier asks the fallback, and knows how it ended."""
+    world.carrier.faults.lose_status_share = 1.0
+    world.contactability.answer, world.lmal.answer = offers("30", FIRST), offers("20", SECOND)
+    world.carrier.phone(FIRST, PhoneScript(ring_s=3, result="busy"))
+    call = world.place()
+    await wait_until(lambda: call.dials, 60)
+    world._hosts["https://calls.example.com"] = "http://127.0.0.1:9"
+    await wait_until(lambda: sum(w.kind == "action" and bool(w.error) for w in world.carrier.webhooks) >= 3, 60)
+    world.use_instance(0)
+    await call.wait_ended()
+    await world.settled()
+    assert [dial.number for dial in call.dials] == [FIRST, SECOND]

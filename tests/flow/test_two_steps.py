@@ -108,7 +108,7 @@ async def test_a_caller_who_leaves_during_the_post_is_called_back_and_the_post_i
     await world.settled()
     record = await world.record(call)
     assert (record["outcome"], record["attempts"]) == ("abandoned", [])
-    assert [(p["buyer"], p["reason"]) for p in record["posts"]] == [("letsmakealead", None)]
+    assert [(p["buyer"], p["reason"]) for p in record["posts"]] == [("letsmakealead", "no_offer_caller_gone")]
 
 
 @in_world(TWO, instances=2)

@@ -70,7 +70,7 @@ def partners_table() -> str:
         for mode_name, mode in sheet.modes.items():
             for step in mode.steps:
                 call = f"`{mode.endpoint(step).call}`, {step} ({', '.join(mode.methods)})"
-                documents = mode.document or "; ".join(sheet.documents)
+                documents = "; ".join(sheet.documents)
                 count = counts[name, mode_name, step]
                 rows.append(f"| {sheet.title} (`{name}`) | `{mode_name}` | {call} | {documents} | {count} |")
     (dialler,) = document("dialler")["documents"]

@@ -17,7 +17,7 @@ from callrouter.buyers.loader import Catalogue
 from callrouter.callbacks.outbox import Job, JobKind, Outbox
 from callrouter.callbacks.outcome import Delivery, DeliveryOutcome
 from callrouter.callbacks.worker import LEASE_S, OutboxWorker
-from callrouter.calls.closing import SALE_ID
+from callrouter.calls.closing import AFTER_SALE, SALE_ID
 from callrouter.calls.setting import CallbackWanted, SaleWanted
 from callrouter.calls.store import CallStore, Commit
 from callrouter.dialplan import Plan
@@ -26,6 +26,7 @@ from callrouter.domain.caller import Caller
 from callrouter.domain.clock import Clock
 from callrouter.engine.client import Engine
 from callrouter.engine.keys import Keys
+from callrouter.errors import EngineUnavailable
 from callrouter.sales.book import SaleBook
 from callrouter.sales.seller import LeadSale
 from tests.sales.partner import LeadPartner
@@ -49,11 +50,15 @@ class MortalEngine(Engine):
     """Where: ``before`` or ``after``, and a script's name (``before sale_end``) or its number (``after 3``)."""
     dead = False
     scripts = 0
+    silent = ""
+    """Which scripts the engine does not answer: the beginning of their names, or ``*``."""
 
     async def run(
         self, name: str, keys: Sequence[str], args: Sequence[str | int | float], *, again: bool = False
     ) -> Any:
         self._alive()
+        if self.silent == "*" or (self.silent and name.startswith(self.silent)):
+            raise EngineUnavailable(name)
         counts = name.startswith(("sale_", "job_claim"))
         self.scripts += counts
         here = (name, str(self.scripts)) if counts else ()
@@ -126,7 +131,9 @@ class Market:
         wanted = CallbackWanted(f"cb-{sid}", now + 600, now + 86_400, {"plan": "auto", "phone": caller.phone})
         sale = SaleWanted(f"sale-{sid}", now + WITHIN_S, payload, wanted if callback else None)
         call = Call(sid=sid, plan="auto", kind=CallKind.INBOUND, to="+18885550100", caller=caller, started_at=now - 60)
-        ended = call.replaced(state=CallState.ENDED, outcome=Outcome.UNSOLD, sale=SALE_ID)
+        ended = call.replaced(state=CallState.ENDED, outcome=Outcome.UNSOLD, ended_at=now, sale=SALE_ID)
+        if callback:
+            ended = ended.replaced(callback=AFTER_SALE)
         done = await self.store.commit(Commit(ended, "end", 0, record={"sid": sid}, sale=sale), 0)
         assert done.sale_id is not None
         return done.sale_id

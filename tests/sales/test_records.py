@@ -14,7 +14,7 @@ from callrouter.ledger.drainer import LedgerDrainer
 from callrouter.ledger.reads import Ledger
 from callrouter.ledger.rows import row_of
 from callrouter.ledger.upgrade import upgrade
-from tests.sales.market import Market, market
+from tests.sales.market import PHONE, Market, market
 from tests.sales.partner import LeadPartner, listening
 from tests.support.virtual_time import VirtualClock, virtual
 
@@ -119,3 +119,27 @@ async def test_a_person_whose_lead_may_be_sold_is_called_back_for_each_call(
         found = await reader.get("CA2")
     assert (found["sale"]["id"], found["sale"]["state"]) == ("sale-CA1", "uncertain")
     assert found["callback"]["id"] == "cb-CA2"
+
+
+@virtual
+async def test_every_call_that_waited_for_a_sale_shows_the_callback_that_followed(
+    clock: VirtualClock, engine_socket: Path, tmp_path: Path
+) -> None:
+    """Two calls of one person hang on one sale, and what is promised stood already, under a third call's name."""
+    a = LeadPartner(pings=["refuse"])
+    async with (
+        listening(a),
+        market(clock, engine_socket, partners={"a": a}) as here,
+        reading(here, clock, tmp_path) as reader,
+    ):
+        await here.outbox.stand("cb-CA0", {"plan": "auto", "phone": PHONE, "zip": None}, 86_400)
+        for sid in ("CA1", "CA2"):
+            assert await here.unsold(sid, callback=True) == "sale-CA1"
+            await reader.file(sid)
+        here.worker()
+        assert (await here.ended())["callback"] == "cb-CA0"
+        await reader.drain()
+        found = [(await reader.get(sid))["callback"] for sid in ("CA1", "CA2")]
+        listed = {call["sid"]: call["callback"] for call in await reader.calls.find(plan="auto")}
+    assert [callback["id"] for callback in found] == ["cb-CA0"] * 2
+    assert {sid: callback["id"] for sid, callback in listed.items()} == {"CA1": "cb-CA0", "CA2": "cb-CA0"}

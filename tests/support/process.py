@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import aiohttp
@@ -68,3 +68,28 @@ class ServiceProcess:
         status = await self._process.wait()
         assert leaks(self._log.read_text(errors="replace")) == []
         return status
+
+
+class Balancer(Mapping[str, str]):
+    """The simulated carrier's host map for several instances: each request goes to the next that is not lost."""
+
+    def __init__(self, public_url: str, instances: Sequence[str]) -> None:
+        self._public_url = public_url
+        self._instances = dict(enumerate(instances))
+        self._turn = 0
+
+    def lose(self, number: int) -> None:
+        """Send nothing more to this instance."""
+        del self._instances[number]
+
+    def __getitem__(self, public_url: str) -> str:
+        if public_url != self._public_url:
+            raise KeyError(public_url)
+        self._turn += 1
+        return list(self._instances.values())[self._turn % len(self._instances)]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((self._public_url,))
+
+    def __len__(self) -> int:
+        return 1

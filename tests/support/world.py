@@ -5,6 +5,7 @@ Everything speaks real HTTP on loopback; with a virtual clock thirty seconds of 
 
 import asyncio
 import random
+import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ OVERRIDES = "#rc=2&rp=ct,rt,5xx&ct=800&rt=4000&tt=12000"
 ACCOUNT_SID = "AC" + "0" * 32
 AUTH_TOKEN = "an-auth-token-of-tests"
 OPS_TOKEN = "ops-token-of-the-tests"
+SHIPPED_TEMPLATE = Path(__file__).parents[2] / "dialplans" / "auto-lead.xml.j2"
 
 PLAN: Mapping[str, Any] = {
     "plan": "auto",
@@ -114,6 +116,19 @@ LEADS: Mapping[str, Any] = {
     },
 }
 """The same buyers, and one that buys leads."""
+
+
+def two_lead_buyers(mode: str, **params: str) -> dict[str, Any]:
+    """The same buyers, with Contactability as a second one that buys leads: by the shipped template, in this mode."""
+    leads = {
+        "adapter": "contactability",
+        "mode": mode,
+        "url": "env:CONTACTABILITY_LEADS_URL",
+        "credentials": {"token": "env:CONTACTABILITY_TOKEN"},
+        "params": {"lead_type": "auto", **params},
+        "template": SHIPPED_TEMPLATE.name,
+    }
+    return {**LEADS, "contactability-leads": leads}
 
 
 @dataclass
@@ -195,6 +210,7 @@ class World:
             "LMAL_PARTNERID": "P1",
             "LMAL_KEY": "lmal-key-of-tests",
             "CONTACTABILITY_URL": self.contactability.url,
+            "CONTACTABILITY_LEADS_URL": self.contactability.base_url,
             "CONTACTABILITY_TOKEN": "contactability-token",
             "CALLCONNECTLEADS_URL": self.leads.url,
             "CALLCONNECTLEADS_KEY": "callconnectleads-key",
@@ -270,6 +286,7 @@ class World:
         folder = self.folder / "dialplans"
         folder.mkdir(parents=True, exist_ok=True)
         whole = {**self.dialplan, "buyers": self.dialplan.get("buyers", BUYERS)}
+        shutil.copy(SHIPPED_TEMPLATE, folder)
         (folder / "auto.yaml").write_text(yaml.safe_dump(whole, sort_keys=False))
 
 

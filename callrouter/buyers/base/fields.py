@@ -107,9 +107,17 @@ def _known(rule: FieldRule, ask: Ask) -> str:
     return rule.values.get(text, text)
 
 
+def ten_digits(text: str) -> str:
+    """A North American number without its 1; of any other country's nothing: its end would be somebody else's."""
+    digits = "".join(filter(str.isdigit, text))
+    if text.startswith("+") and not digits.startswith("1"):
+        return ""
+    return digits.removeprefix("1") if len(digits) > 10 else digits
+
+
 def _formed(rule: FieldRule, text: str) -> str:
     if rule.form == "ten_digits":
-        return "".join(filter(str.isdigit, text))[-10:]
+        return ten_digits(text)
     return text[-4:] if rule.form == "last_four" else text
 
 

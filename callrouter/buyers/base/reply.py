@@ -20,9 +20,10 @@ from callrouter.domain.reasons import Reason
 
 MAX_DEPTH = 4
 MAX_LEAF_CHARS = 500
-MAX_PARTS = 100
+MAX_PARTS = 1_000
 _UNDEFINED_ENTITY = 11
 _MAX_DURATION_S = 86_400
+_DECLARED_UTF_16 = re.compile(rb"<\?xml[^>]*encoding\s*=\s*[\"']utf-16", re.IGNORECASE)
 _TEXT_FIELD = re.compile(r"\s*([A-Za-z][A-Za-z0-9_ \-]{0,60}?)\s{0,8}[=:](.*)", re.ASCII | re.DOTALL)
 
 Leaf = str
@@ -37,7 +38,19 @@ class Reply:
     tree: Tree
 
     def find(self, names: Sequence[str]) -> str | None:
-        """The text under the first of these plain names, the shallowest of each; blank if all are blank."""
+        """As `whole`, cut to a length that records can show."""
+        text = self.whole(names)
+        return text if text is None else text[:MAX_LEAF_CHARS]
+
+    def every(self, names: Sequence[str]) -> Iterator[str]:
+        """All texts under these plain names, as `find` cuts them."""
+        return (text[:MAX_LEAF_CHARS] for name in names for text in self._texts.get(name, ()))
+
+    def whole(self, names: Sequence[str]) -> str | None:
+        """The text under the first of these plain names, the shallowest of each; blank if all are blank.
+
+        For what must go back to the partner as it came.
+        """
         blank: str | None = None
         for name in names:
             for text in self._texts.get(name, ()):
@@ -176,8 +189,8 @@ def _parts(tree: Tree, names: frozenset[str]) -> Iterator[Tree]:
 
 
 def _clean(text: str) -> str:
-    """A leaf that can be stored and shown: no lone surrogates, no control characters, not endless."""
-    return "".join(c if c.isprintable() else " " for c in text[:MAX_LEAF_CHARS]).strip()
+    """A leaf that can be stored and shown: no lone surrogates, no control characters."""
+    return "".join(c if c.isprintable() else " " for c in text).strip()
 
 
 def _read_json(text: str) -> Reply | Decline:
@@ -211,7 +224,9 @@ class _UnsafeXmlError(Exception):
 
 def _read_xml(body: bytes) -> Reply | Decline:
     builder = _XmlTree()
-    parser = expat.ParserCreate()
+    body = body.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
+    # .NET's string writers declare UTF-16 over UTF-8; what can be matched as bytes is not UTF-16.
+    parser = expat.ParserCreate("utf-8" if _DECLARED_UTF_16.match(body) else None)
     parser.buffer_text = True
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
@@ -219,7 +234,7 @@ def _read_xml(body: bytes) -> Reply | Decline:
     parser.StartDoctypeDeclHandler = _refuse_doctype
     parser.EntityDeclHandler = _refuse_entity
     try:
-        parser.Parse(body.lstrip(b" \t\r\n"), True)
+        parser.Parse(body, True)
     except _UnsafeXmlError as unsafe:
         return Decline(reason=Reason.ERROR_UNSAFE_XML, detail=str(unsafe))
     except expat.ExpatError as error:
@@ -241,6 +256,12 @@ def _refuse_entity(*_: object) -> None:
     raise _UnsafeXmlError("entity")
 
 
+def _is_hint(attribute: str, value: str) -> bool:
+    """Whether it says how to read the element, and nothing of the offer: an empty list stays empty."""
+    name = plain_name(attribute)
+    return attribute.startswith("xmlns") or name == "nil" or (name, value) == ("type", "array")
+
+
 class _XmlTree:
     """Builds the tree while expat reads; the root element itself is the reply's envelope."""
 
@@ -253,6 +274,8 @@ class _XmlTree:
     def start(self, name: str, attributes: dict[str, str]) -> None:
         node: dict[str, list[Leaf | Tree]] = {}
         for key, value in attributes.items():
+            if _is_hint(key, value):
+                continue
             node.setdefault(plain_name(key[:MAX_LEAF_CHARS]), []).append(_clean(value))
         self._open.append(node)
         self._text.append([])

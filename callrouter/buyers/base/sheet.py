@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BaseModel,
     BeforeValidator,
@@ -34,7 +35,23 @@ Source = Literal[
 Step = Literal["ping", "post"]
 """Asking for a price, and taking it. A mode of one step has only one of them: `post` where asking commits already."""
 
-Text = Annotated[str, BeforeValidator(lambda raw: str(raw) if isinstance(raw, int) else raw)]
+
+def _text(raw: object) -> object:
+    if isinstance(raw, bool):
+        raise ValueError("put it in quotes: YAML reads it as true or false")
+    return str(raw) if isinstance(raw, int) else raw
+
+
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"mend the pattern: {error}") from None
+    return pattern
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+Pattern = Annotated[str, AfterValidator(_compiles)]
 
 _IGNORED_IN_NAMES = re.compile(r"[\s_\-]+")
 
@@ -70,7 +87,7 @@ class FieldRule(_Part):
     """Their word for ours (``yes`` and ``no`` for a consent)."""
     one_of: tuple[Text, ...] = ()
     """The closed set of values that they take; others are refused before anything is sent."""
-    pattern: str | None = None
+    pattern: Pattern | None = None
     """What a value must match as a whole; others are refused before anything is sent."""
     place: str = ""
     """Where in an XML request it stands, for adapters that write one."""
@@ -116,8 +133,6 @@ class Mode(_Part):
     """The step that asks for a price and commits nobody."""
     post: Endpoint | None = None
     """The step that takes the price, or sells without one."""
-    document: str = ""
-    """Which of the sheet's documents describes it; empty: the only one."""
     xml_url: bool = False
     """Whether the method ``xml`` goes to the entry's ``xml_url``."""
     template: bool = False
@@ -165,7 +180,7 @@ class Param(_Part):
 
     required: bool = False
     default: Text | None = None
-    pattern: str | None = None
+    pattern: Pattern | None = None
     steps: tuple[Step, ...] = ("ping", "post")
     """In which steps it is sent."""
 
@@ -189,7 +204,7 @@ class Sheet(_Part):
 
     title: str
     documents: tuple[str, ...] = ()
-    """Where the partner says so; shown by ``callrouter check``."""
+    """Where the partner says so; shown in the README's table of partners."""
     modes: Mapping[str, Mode] = Field(min_length=1)
     params: Mapping[str, Param] = {}
     other_params: Literal["refused", "allowed"] = "refused"

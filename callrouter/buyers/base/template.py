@@ -109,6 +109,11 @@ def filled(rendered: str, values: Mapping[str, str]) -> str:
     return text
 
 
+def places(rendered: str, name: str) -> bool:
+    """Whether what `render` gave has a place for this sealed value."""
+    return _MARKS[name] in rendered
+
+
 def xml_flaw(text: str) -> str | None:
     """Why this text is no plain XML in UTF-8, or ``None``."""
     parser = expat.ParserCreate()

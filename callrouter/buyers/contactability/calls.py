@@ -11,7 +11,7 @@ from callrouter.domain.reasons import Reason
 def best(sheet: Sheet, reply: Reply) -> Quote | Decline:
     """The leg that pays most. A broken leg costs only itself, as long as another can be used."""
     legs = reply.parts(sheet.aliases["legs"])
-    if not legs and reply.has(sheet.aliases["legs"]):
+    if not legs and reply.has(sheet.aliases["legs"]) and not text(sheet, reply, "legs"):
         return Decline(reason=Reason.NO_OFFER, detail="no legs")
     read = [_leg(sheet, leg) for leg in legs or (reply,)]
     quotes = [quote for quote in read if isinstance(quote, Quote)]

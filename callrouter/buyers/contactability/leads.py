@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from callrouter.buyers.base import Account, Ask, BuyerRequest, Quote
-from callrouter.buyers.base.fields import ACCEPT, encode
+from callrouter.buyers.base.fields import ACCEPT, encode, ten_digits
 from callrouter.buyers.base.reply import Reply, read_money
 from callrouter.buyers.base.sheet import Sheet
-from callrouter.buyers.base.template import BadTemplate, Distribution, LeadValues, filled, render
+from callrouter.buyers.base.template import BadTemplate, Distribution, LeadValues, filled, places, render
 from callrouter.buyers.base.template_rules import PERSONAL, PLAIN
 from callrouter.buyers.contactability.errors import bad, text
 from callrouter.domain.caller import Caller
@@ -30,7 +30,7 @@ def rendered(sheet: Sheet, ask: Ask, account: Account) -> str | Decline:
             return _unbuildable("the template leaves out to whom the lead was sold already: place distribution")
     except BadTemplate as error:
         return _unbuildable(f"template: {error}")
-    return lead
+    return lead if places(lead, "token") else _unbuildable("the template leaves out the token: place it")
 
 
 def ping(account: Account, url: str, lead: str, beside: Mapping[str, str] | None = None) -> BuyerRequest | Decline:
@@ -50,7 +50,7 @@ def bid(sheet: Sheet, reply: Reply) -> Quote | Decline:
         return payout
     if payout == 0:
         return Decline(reason=Reason.NO_OFFER, detail="payout of zero")
-    token = text(sheet, reply, "ping")
+    token = reply.whole(sheet.aliases["ping"])
     if not token:
         return bad("a payout without a PingID")
     return Quote(number=None, payout=payout, min_duration_stated=False, token=token)
@@ -119,7 +119,7 @@ def _values(ask: Ask, account: Account, shared: Distribution | None) -> LeadValu
 def _personal(caller: Caller) -> dict[str, str]:
     """What is known of the person that a ping leaves out; the phone as ten digits."""
     known = {name: (getattr(caller, name) or "").strip() for name in PERSONAL}
-    known["phone"] = "".join(filter(str.isdigit, known["phone"]))[-10:]
+    known["phone"] = ten_digits(known["phone"])
     return {name: value for name, value in known.items() if value}
 
 

@@ -51,7 +51,7 @@ def chosen(sheet: Sheet, account: Account, reply: Reply) -> Quote | Decline:
     payout = sum((leg.payout for leg in sold), Decimal(0))
     if payout > ABSURD:
         return bad("price")
-    ping_id = text(sheet, reply, "ping") or ""
+    ping_id = reply.whole(sheet.aliases["ping"]) or ""
     return Quote(
         number=None,
         payout=payout,

@@ -4,7 +4,14 @@ from dataclasses import replace
 
 from callrouter.buyers.base import Account, Ask, BuyerRequest, BuyerResponse, Quote
 from callrouter.buyers.base.fields import address, encode, fill
-from callrouter.buyers.base.reply import Reply, declined_by_status, read_any_reply, read_duration, read_money
+from callrouter.buyers.base.reply import (
+    MAX_LEAF_CHARS,
+    Reply,
+    declined_by_status,
+    read_any_reply,
+    read_duration,
+    read_money,
+)
 from callrouter.buyers.base.sheet import Sheet, plain_name
 from callrouter.domain.offer import Decline
 from callrouter.domain.reasons import Reason
@@ -51,7 +58,10 @@ class Adapter:
             return reply if by_status is None or reply.reason is Reason.ERROR_UNSAFE_XML else by_status
         offers = all(self._text(reply, what) for what in wanted)
         refusal = self._refusal(reply, offers)
-        if refusal is not None and (by_status is None or refusal.reason is not Reason.ERROR_OTHER):
+        if refusal is not None and by_status is not None and refusal.reason is Reason.ERROR_OTHER:
+            words = refusal.detail or by_status.detail
+            return Decline(reason=by_status.reason, buyer_code=refusal.buyer_code, detail=words)
+        if refusal is not None:
             return refusal
         if by_status is not None and (by_status.reason is not Reason.ERROR_HTTP_STATUS or not offers):
             return by_status
@@ -64,11 +74,11 @@ class Adapter:
             known = self._sheet.error_codes.get(plain_name(text)) if text else None
             if known is not None:
                 return Decline(reason=known, buyer_code=text, detail=words)
-        said = plain_name(status or "")
-        if said in self._sheet.words.rejected:
+        said = {plain_name(word) for word in reply.every(self._sheet.aliases["status"])}
+        if not said.isdisjoint(self._sheet.words.rejected):
             reason = Reason.ERROR_OTHER if code else Reason.NO_OFFER
             return Decline(reason=reason, buyer_code=code, detail=words)
-        if said in self._sheet.words.accepted or offers:
+        if not said.isdisjoint(self._sheet.words.accepted) or offers:
             return None
         return Decline(reason=Reason.ERROR_OTHER, buyer_code=code, detail=words) if code else None
 
@@ -87,13 +97,13 @@ class Adapter:
             return Decline(reason=Reason.ERROR_BAD_RESPONSE, detail=_LACKING[last])
         if duration is None and ping is not None and ping.min_duration_stated:
             duration = ping.min_duration_s
-        token = self._text(reply, "token") or (ping.token if ping is not None else None) or None
+        token = reply.whole(self._sheet.aliases["token"]) or (ping.token if ping is not None else None) or None
         return Quote(
             number=self._text(reply, "number") if last == "number" else None,
             payout=payout,
             min_duration_s=duration or 0,
             min_duration_stated=duration is not None,
-            buyer_ref=token,
+            buyer_ref=token[:MAX_LEAF_CHARS] if token else None,
             token=token if last == "token" else None,
         )
 

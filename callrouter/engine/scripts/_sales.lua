@@ -11,6 +11,14 @@ local function sale_promise(keys, now_ms, callback)
     callback.payload, callback.standing_ttl_ms)
 end
 
+-- Whether the person has been connected since the unsold call began.
+local function sale_connected(keys, id)
+  local f = outbox_read(keys, id, 'bridged_key', 'created_ms', 'payload')
+  local began = cjson.decode(f[3]).started_at
+  local since_ms = type(began) == 'number' and began * 1000 or tonumber(f[2])
+  return tonumber(redis.call('GET', f[1]) or '0') >= since_ms
+end
+
 -- The id of the sale that stands for this person and plan, else of the one enqueued now.
 local function sale_stand(keys, now_ms, wanted, bridged_key)
   local callback = type(wanted.callback) == 'table' and wanted.callback
@@ -18,7 +26,12 @@ local function sale_stand(keys, now_ms, wanted, bridged_key)
   if last then
     local id = string.match(last, '^%S+')
     if outbox_read(keys, id, 'state')[1] == 'pending' then
-      if callback then redis.call('HSET', keys.job_prefix .. id, 'callback', cjson.encode(callback)) end
+      if callback and sale_connected(keys, id) then
+        -- It will end without a callback, which its own call is not owed any more; this later one is.
+        sale_promise(keys, now_ms, callback)
+      elseif callback then
+        redis.call('HSET', keys.job_prefix .. id, 'callback', cjson.encode(callback))
+      end
     elseif callback and last ~= id then
       -- Not sold for certain, and not tried again: this call's person is owed the callback now.
       sale_promise(keys, now_ms, callback)
@@ -32,14 +45,6 @@ local function sale_stand(keys, now_ms, wanted, bridged_key)
     redis.call('SET', wanted.standing_key, wanted.id, 'PX', outbox_ms(wanted.standing_ttl_ms))
   end
   return wanted.id
-end
-
--- Whether the person has been connected since the unsold call began.
-local function sale_connected(keys, id)
-  local f = outbox_read(keys, id, 'bridged_key', 'created_ms', 'payload')
-  local began = cjson.decode(f[3]).started_at
-  local since_ms = type(began) == 'number' and began * 1000 or tonumber(f[2])
-  return tonumber(redis.call('GET', f[1]) or '0') >= since_ms
 end
 
 -- Ends a sale: 'sold', 'unsold', 'uncertain', 'connected', 'dead' or 'cancelled'. The record, the caps, the callback
@@ -76,7 +81,11 @@ local function sale_end(keys, now_ms, id, outcome, note, sold)
   local record = string.sub(head, 1, -2) .. ',"at_ms":' .. outbox_ms(now_ms) .. ',"results":' .. (f[2] or '[]') .. '}'
   redis.call('XADD', keys.ledger, '*', 'sale', id, 'record', record)
 
-  redis.call('HSET', job, 'outcome', outcome, 'last_error', note)
+  -- What was known of the person, and the bids, are needed no more: as much stays as of a callback.
+  local left = {plan = payload.plan, phone = payload.phone, sid = payload.sid, started_at = payload.started_at}
+  local open = outcome == 'uncertain' and f[3] ~= '' and {posting = {buyer = f[3]}}
+  redis.call('HSET', job, 'outcome', outcome, 'last_error', note, 'payload', cjson.encode(left),
+    'progress', open and cjson.encode(open) or '')
   redis.call('HDEL', job, 'charges', 'callback')
   local given_up = outcome == 'dead' or outcome == 'uncertain'
   outbox_settle(keys, now_ms, id, given_up and 'dead' or outcome == 'cancelled' and 'cancelled' or 'ended')

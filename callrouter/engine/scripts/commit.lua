@@ -2,6 +2,7 @@
 -- (callback, its withdrawal, the ledger's record) is enqueued in the same durable step.
 --
 -- KEYS: 1 call  2 live  3 ledger stream  4 outbox due  5 outbox dead  6 outbox recent  7 standing callback
+--       8 when the person was last connected  9 the call on which the person talks now
 -- ARGV: 1 now (ms, 0: this server's)  2 expected version ('force': replay from the spool)  3 event id or ''
 --       4 call document  5 ttl s  6 look-at ms (0: leaves the live index)  7 ledger record or ''  8 call sid
 --       9 job key prefix  10 callback id or ''  11 callback deadline ms  12 callback payload
@@ -26,8 +27,13 @@ end
 if ARGV[14] ~= '' then
   callback_withdraw(outbox, now, KEYS[7], ARGV[14], ARGV[15], ARGV[16])
   -- Only a bridge that is over is a lasting fact: a buyer may hang up early on one that has just begun.
-  if ARGV[7] ~= '' then redis.call('SET', KEYS[8], string.format('%.0f', now), 'PX', ARGV[13]) end
+  if ARGV[7] ~= '' then
+    redis.call('SET', KEYS[8], string.format('%.0f', now), 'PX', ARGV[13])
+  else
+    redis.call('SET', KEYS[9], ARGV[8], 'EX', ARGV[5])
+  end
 end
+if ARGV[7] ~= '' and redis.call('GET', KEYS[9]) == ARGV[8] then redis.call('DEL', KEYS[9]) end
 
 local extras = ARGV[17] ~= '' and cjson.decode(ARGV[17]) or {}
 local sale = extras.sale and sale_stand(outbox, now, extras.sale, KEYS[8]) or ''

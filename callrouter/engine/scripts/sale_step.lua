@@ -13,7 +13,7 @@ if f[1] ~= 'pending' then return 'late' end
 redis.call('HSET', job, 'progress', ARGV[5], 'results', ARGV[6], 'posting', ARGV[7], 'last_error', ARGV[9])
 if ARGV[7] == '' then redis.call('HDEL', job, 'charges') end
 if ARGV[9] == '' then redis.call('HSET', job, 'attempts', 0) end
-if f[3] then return sale_end(keys, now, id, 'cancelled', 'by an operator') end
+if f[3] then return sale_end(keys, now, id, 'cancelled', 'cancelled by an operator') end
 local due = now + tonumber(ARGV[8])
 if due >= tonumber(f[4]) then return sale_end(keys, now, id, 'dead', 'past its deadline') end
 outbox_open(keys, id, due)

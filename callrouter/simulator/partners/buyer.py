@@ -61,16 +61,25 @@ class SimulatedBuyer:
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         params = await params_of(request)
-        record = PartnerRequest(self._clock.now(), request.method, params)
-        self.requests.append(record)
-        refusal = self._refusal(request, params)
-        if refusal is not None:
-            record.answered, body = refusal
-            record.answered_at = self._clock.now()
-            return await send(request, body, None, self._rng)
+        record, refused = await self._recorded(request, params)
+        if refused is not None:
+            return refused
         answer = self.answer(params)
         await asyncio.sleep(answer.drawn_latency_s(self._rng))
         return await self._reply(request, record, answer)
+
+    async def _recorded(
+        self, request: web.Request, params: Mapping[str, str]
+    ) -> tuple[PartnerRequest, web.StreamResponse | None]:
+        """The request as it stands in ``requests``, and its refusal when something is wrong with it."""
+        record = PartnerRequest(self._clock.now(), request.method, params)
+        self.requests.append(record)
+        refusal = self._refusal(request, params)
+        if refusal is None:
+            return record, None
+        record.answered, body = refusal
+        record.answered_at = self._clock.now()
+        return record, await send(request, body, None, self._rng)
 
     async def _reply(self, request: web.Request, record: PartnerRequest, answer: Answer) -> web.StreamResponse:
         payout: str | None = None if answer.payout is None or answer.code is not None else f"{answer.payout:.2f}"

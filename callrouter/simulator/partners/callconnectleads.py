@@ -82,13 +82,9 @@ class SimulatedCallConnectLeads(SimulatedBuyer):
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         params = await _fields(request)
-        record = PartnerRequest(self._clock.now(), request.method, params)
-        self.requests.append(record)
-        refusal = self._refusal(request, params)
-        if refusal is not None:
-            record.answered, body = refusal
-            record.answered_at = self._clock.now()
-            return await send(request, body, None, self._rng)
+        record, refused = await self._recorded(request, params)
+        if refused is not None:
+            return refused
         answer = self.answer(params)
         await asyncio.sleep(answer.drawn_latency_s(self._rng))
         return await self._reply(request, record, answer)

@@ -106,13 +106,9 @@ class SimulatedContactability(SimulatedBuyer):
             return await super()._serve(request)
         call = request.path.removeprefix(BASE)
         params = await self._lead_params(request, call)
-        record = PartnerRequest(self._clock.now(), request.method, params)
-        self.requests.append(record)
-        refusal = self._refusal(request, params)
-        if refusal is not None:
-            record.answered, body = refusal
-            record.answered_at = self._clock.now()
-            return await send(request, body, None, self._rng)
+        record, refused = await self._recorded(request, params)
+        if refused is not None:
+            return refused
         answer = self.answer(params)
         if call in POSTS:
             answer = replace(answer, latency_s=answer.post_latency_s, fault=answer.post_fault)

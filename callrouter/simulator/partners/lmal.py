@@ -91,13 +91,9 @@ class SimulatedLmal(SimulatedBuyer):
         testing = params.get("key") == TEST_KEY
         if request.path == self.path and not testing:
             return await super()._serve(request)
-        record = PartnerRequest(self._clock.now(), request.method, params)
-        self.requests.append(record)
-        refusal = self._refusal(request, params)
-        if refusal is not None:
-            record.answered, body = refusal
-            record.answered_at = self._clock.now()
-            return await send(request, body, None, self._rng)
+        record, refused = await self._recorded(request, params)
+        if refused is not None:
+            return refused
         if testing:
             return await self._test(request, record)
         if request.path == self.ping_path:

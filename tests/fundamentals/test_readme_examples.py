@@ -1,0 +1,79 @@
+"""What operators are shown to copy passes the check that they would run on it."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from callrouter.dialplan import Plan
+from callrouter.plans.beside import Beside
+from callrouter.plans.file import read_plan
+from callrouter.plans.yaml_text import read_yaml
+from tests.buyers.exemplars import CATALOGUE
+
+HOME = Path(__file__).parents[2]
+DIALPLANS = HOME / "dialplans"
+PAGES = (HOME / "README.md", *sorted((HOME / "callrouter" / "buyers").glob("*/README.md")))
+
+
+class _Everything(Mapping[str, str]):
+    """An environment in which every variable is set, to what can be an address and a secret."""
+
+    def __getitem__(self, name: str) -> str:
+        return "https://partner.example/api"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def read(text: str) -> Any:
+    document, mistakes = read_yaml(text.encode(), "example")
+    assert mistakes == []
+    return document
+
+
+def examples() -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for page in PAGES:
+        for no, text in enumerate(re.findall(r"```yaml\n(.*?)```", page.read_text("utf-8"), re.DOTALL), 1):
+            yield f"{page.parent.name}-{no}", read(text)
+
+
+ALL = dict(examples())
+
+
+def whole(example: Mapping[str, Any]) -> dict[str, Any]:
+    """The shipped plan with what the example states, which is one of its sections or an entry of its `buyers`."""
+    shipped = read((DIALPLANS / "auto-insurance.yaml").read_text("utf-8"))
+    changes = example if "buyers" in example else {"buyers": example}
+    for section, keys in changes.items():
+        for key, value in keys.items():
+            old = shipped[section].get(key)
+            shipped[section][key] = {**old, **value} if isinstance(old, dict) and "adapter" not in value else value
+    sold = [name for name, entry in changes["buyers"].items() if entry.get("adapter") and _buys(entry) == "leads"]
+    shipped["unsold"].setdefault("sell_lead", sold)
+    return dict(shipped)
+
+
+def _buys(entry: Mapping[str, Any]) -> str:
+    return CATALOGUE.get(entry["adapter"]).sheet.modes[entry["mode"]].buys
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_an_example_that_is_there_to_be_copied_passes_the_check(name: str) -> None:
+    raw = yaml.safe_dump(whole(ALL[name]), sort_keys=False).encode()
+    plan, mistakes = read_plan(raw, name, _Everything(), CATALOGUE.check_entry, Beside(DIALPLANS), CATALOGUE.buys)
+    assert mistakes == []
+    assert isinstance(plan, Plan)
+
+
+def test_there_are_examples_of_guards_of_a_lead_sale_and_of_every_partner() -> None:
+    buyers = [entry for example in ALL.values() for entry in example.get("buyers", example).values()]
+    assert {entry["adapter"] for entry in buyers if "adapter" in entry} == set(CATALOGUE.names)
+    assert any("guards" in entry for entry in buyers)
+    assert any(example.get("unsold", {}).get("sell_lead") for example in ALL.values())
