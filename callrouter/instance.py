@@ -110,13 +110,7 @@ class Instance:
         closes(self.ledger.close)
         urls = Urls(settings.public_url)
         auth_token = settings.twilio_auth_token.get_secret_value()
-        session = await self._stack.enter_async_context(
-            aiohttp.ClientSession(
-                cookie_jar=aiohttp.DummyCookieJar(),
-                connector=aiohttp.TCPConnector(limit=0, limit_per_host=0),
-                timeout=aiohttp.ClientTimeout(total=15),
-            )
-        )
+        session = await self._open_session()
         carrier = TwilioCarrier(
             session, settings.twilio_account_sid, auth_token, settings.twilio_api_url, urls, self.plans.get
         )
@@ -128,45 +122,9 @@ class Instance:
         self.hearts = Hearts(self.engine, clock, self.name)
         closes(self.hearts.stop)
         closes(self.drainer.stop)
-        limits, outbound = Limits(self.engine), Outbound()
-        closes(limits.drain)
-        closes(outbound.close)
-        deps = Deps(
-            clock=clock,
-            outbound=outbound,
-            limits=limits,
-            catalogue=self.catalogue,
-            own_numbers=_OwnNumbers(self.plan_book),
-            observer=BuyerMeasures(self.metrics),
-            policy=HighestPayout(),
-        )
+        deps = self._deps()
         self.auctioneer = Auctioneer(deps, progress, carrier, self.metrics)
-        self.flow = CallFlow(
-            progress=progress,
-            auctioneer=self.auctioneer,
-            hearts=self.hearts,
-            carrier=carrier,
-            clock=clock,
-            plan_for=self.plan_for,
-            known_caller=self._known_caller,
-        )
-        self.sweeper = Sweeper(
-            engine=self.engine,
-            progress=progress,
-            auctioneer=self.auctioneer,
-            carrier=carrier,
-            spool=spool,
-            clock=clock,
-            plan_for=self.plan_for,
-            known_caller=self._known_caller,
-        )
-        self.webhooks = Webhooks(
-            self.flow,
-            urls,
-            Secrets(auth_token, {k: s.get_secret_value() for k, s in settings.twilio_signing_keys.items()}),
-            clock,
-            self.metrics,
-        )
+        self._take_calls(progress, carrier, spool, urls)
         self.outbox = Outbox(self.engine, clock)
         delivery = DiallerDelivery(session, self._plan_callback, clock)
         sale = LeadSale(deps, SaleBook(self.engine), self.plans.get, self._rng, self.metrics.sale_ended)
@@ -176,6 +134,57 @@ class Instance:
         self.calls = Calls(self.store, self.ledger, self.outbox, self.plans)
         await self._begin()
         self._started = True
+
+    async def _open_session(self) -> aiohttp.ClientSession:
+        return await self._stack.enter_async_context(
+            aiohttp.ClientSession(
+                cookie_jar=aiohttp.DummyCookieJar(),
+                connector=aiohttp.TCPConnector(limit=0, limit_per_host=0),
+                timeout=aiohttp.ClientTimeout(total=15),
+            )
+        )
+
+    def _deps(self) -> Deps:
+        """What asking a buyer needs, whether for a call or for a lead."""
+        limits, outbound = Limits(self.engine), Outbound()
+        self._stack.push_async_callback(limits.drain)
+        self._stack.push_async_callback(outbound.close)
+        return Deps(
+            clock=self._clock,
+            outbound=outbound,
+            limits=limits,
+            catalogue=self.catalogue,
+            own_numbers=_OwnNumbers(self.plan_book),
+            observer=BuyerMeasures(self.metrics),
+            policy=HighestPayout(),
+        )
+
+    def _take_calls(self, progress: Progress, carrier: TwilioCarrier, spool: Spool, urls: Urls) -> None:
+        """Everything that takes calls on: the carrier's requests, and the sweeper for those of which none come."""
+        self.flow = CallFlow(
+            progress=progress,
+            auctioneer=self.auctioneer,
+            hearts=self.hearts,
+            carrier=carrier,
+            clock=self._clock,
+            plan_for=self.plan_for,
+            known_caller=self._known_caller,
+        )
+        self.sweeper = Sweeper(
+            engine=self.engine,
+            progress=progress,
+            auctioneer=self.auctioneer,
+            carrier=carrier,
+            spool=spool,
+            clock=self._clock,
+            plan_for=self.plan_for,
+            known_caller=self._known_caller,
+        )
+        secrets = Secrets(
+            self.settings.twilio_auth_token.get_secret_value(),
+            {key: secret.get_secret_value() for key, secret in self.settings.twilio_signing_keys.items()},
+        )
+        self.webhooks = Webhooks(self.flow, urls, secrets, self._clock, self.metrics)
 
     async def drain(self) -> None:
         """No new auctions here; wait for the live ones. What is left is taken over by others."""

@@ -26,12 +26,12 @@ SALE_RESULTS = ("sold", "outbid", "uncertain", "no_offer", "error", "not_called"
 TRANSFER_RESULTS = ("offered", "unsold", "bridged", "cancelled")
 ENGINE_OPERATIONS = (
     *("commit", "admit", "health", "beat", "look", "job_claim", "job_done", "job_retry", "job_requeue"),
-    *("job_due", "sale_intent", "sale_step", "sale_end"),
+    *("job_stand", "job_withdraw", "job_due", "sale_intent", "sale_step", "sale_end", "guard_book", "guard_release"),
     *(
         "job_cancel",
-        "job_renew",
         "get",
         "set",
+        "delete",
         "hgetall",
         "hmget",
         "hsetnx",

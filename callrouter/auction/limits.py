@@ -15,14 +15,13 @@ from typing import TypeVar
 from pydantic import SecretStr
 
 from callrouter.auction.guards import Seat
-from callrouter.auction.seats import Charge, Had, guard_document, watched
+from callrouter.auction.seats import guard_document
 from callrouter.buyers.base import Account
 from callrouter.buyers.base.sheet import Sheet
-from callrouter.dialplan import Plan
 from callrouter.domain.offer import Decline
 from callrouter.domain.reasons import Family, Reason
 from callrouter.engine.client import Engine
-from callrouter.engine.keys import HEALTH_TTL_S, LIMIT_TTL_S, SETTLED_TTL_S
+from callrouter.engine.keys import HEALTH_TTL_S, LIMIT_TTL_S
 from callrouter.errors import EngineUnavailable
 
 T = TypeVar("T")
@@ -115,20 +114,6 @@ class Limits:
         """Nothing came of an ask: its seat is free again. Nobody waits for it; if it is lost the seat lapses."""
         if seat.guards.counted:
             self._later(self._release(seat))
-
-    async def settle_sale(
-        self, plan: Plan, buyer: str, sid: str, phone: str | None, payout: Decimal | None, now: float
-    ) -> None:
-        """Count a sold lead once, as attempt, connect, qualified and dollars; ``None`` only releases its seat.
-
-        A repeat does no harm. Raises `EngineUnavailable`.
-        """
-        if buyer not in watched(plan):
-            return
-        keys = self._engine.keys
-        charge = json.dumps(sold_lead(plan, buyer, sid, phone, payout).document(now, keys))
-        mark = keys.settled(plan.plan, buyer, sid)
-        await self._engine.run("guard_settle", [mark], [self._engine.time_arg(), SETTLED_TTL_S, charge], again=True)
 
     async def _admit(
         self, adapter: str, sheet: Sheet, account: Account, seat: Seat | None, one_in: int = PROBE_ONE_IN
@@ -230,14 +215,6 @@ class Limits:
             log.warning("buyer unhealthy", extra={"buyer": account.buyer})
         elif change == "returned":
             log.warning("buyer healthy again", extra={"buyer": account.buyer})
-
-
-def sold_lead(plan: Plan, buyer: str, sid: str, phone: str | None, payout: Decimal | None) -> Charge:
-    """What the end of a sale means to its buyer's caps; ``None``: it was not sold to it."""
-    if payout is None:
-        return Charge(plan, buyer, sid, phone)
-    had: tuple[Had, ...] = ("connected", "qualified")
-    return Charge(plan, buyer, sid, phone, attempts=1, connects=1, qualified=1, paid=payout, had=had)
 
 
 def limit_scope(adapter: str, account: Account) -> str:

@@ -74,6 +74,14 @@ class Charge:
         return marks
 
 
+def sold_lead(plan: Plan, buyer: str, sid: str, phone: str | None, payout: Decimal | None) -> Charge:
+    """What the end of a sale means to its buyer's caps; ``None``: it was not sold to it."""
+    if payout is None:
+        return Charge(plan, buyer, sid, phone)
+    had: tuple[Had, ...] = ("connected", "qualified")
+    return Charge(plan, buyer, sid, phone, attempts=1, connects=1, qualified=1, paid=payout, had=had)
+
+
 def watched(plan: Plan) -> tuple[str, ...]:
     """The buyers whose calls are counted: those with guards that need it, and all where duplicates are the plan's."""
     plan_wide = any(_of_plan(entry.guards.duplicates) for entry in plan.buyers.values())

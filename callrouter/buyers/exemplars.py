@@ -154,14 +154,6 @@ class Exemplar:
         return self.known.two_step.parse_accept(self.ask(), account, self.quote(), response)
 
 
-def read_exemplars(folder: Path, known: Buyer) -> list[Exemplar]:
-    """Every file of this buyer. Raises `ConfigurationError` with whatever is wrong in the files."""
-    read, mistakes = readable(folder, known)
-    if mistakes:
-        raise ConfigurationError(mistakes)
-    return read
-
-
 def readable(folder: Path, known: Buyer) -> tuple[list[Exemplar], list[Mistake]]:
     """The files of this buyer that can be read, and what is wrong in the others."""
     read: list[Exemplar] = []

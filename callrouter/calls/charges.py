@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from callrouter.auction.limits import sold_lead
 from callrouter.auction.seats import Charge, Had, Stage, watched
 from callrouter.dialplan import Plan
 from callrouter.domain.call import Attempt, AttemptResult, Call, CallState
@@ -25,15 +24,6 @@ def charges(
         return ()  # nobody has been asked yet, or nothing is left to charge
     found = (_charge(before, after, plan, buyer) for buyer in watched(plan))
     return tuple(charge.document(now, keys) for charge in found if charge is not None)
-
-
-def sale_charges(
-    plan: Plan, buyer: str, sid: str, phone: str | None, payout: Decimal | None, now: float, keys: Keys
-) -> tuple[Mapping[str, object], ...]:
-    """The charges of a lead that was sold to this buyer for ``payout``, or (``None``) was not."""
-    if buyer not in watched(plan):
-        return ()
-    return (sold_lead(plan, buyer, sid, phone, payout).document(now, keys),)
 
 
 @dataclass(frozen=True)

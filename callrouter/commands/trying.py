@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from callrouter.auction.asking import masked
 from callrouter.auction.exchange import Masker
 from callrouter.auction.outbound import Outbound, OutboundFailure
 from callrouter.buyers.base import Account, Ask, BuyerRequest, Quote
@@ -59,7 +60,7 @@ def prepare(known: Buyer, ask: Ask, account: Account, timeout_s: float, step: St
     else:
         request = known.two_step.build_accept(ask, account, None, allowed_ms)
     if isinstance(request, Decline):
-        return _masked(request, masker)
+        return masked(request, masker)
     return Prepared(known, ask, account, step, request, masker)
 
 
@@ -80,7 +81,7 @@ async def send(prepared: Prepared, clock: Clock, timeout_s: float, own_numbers: 
         read = prepared.known.two_step.parse_accept(prepared.ask, prepared.account, None, reply)
     verdict = _checked(prepared, read, own_numbers)
     if isinstance(verdict, Decline):
-        verdict = _masked(verdict, prepared.masker)
+        verdict = masked(verdict, prepared.masker)
     return Answered(verdict, elapsed_s, reply.status, prepared.masker.response(reply.body))
 
 
@@ -99,11 +100,6 @@ def _checked(prepared: Prepared, verdict: Quote | Decline, own_numbers: tuple[st
     except BadTarget as refused:
         return Decline(reason=Reason.REJECTED_BAD_TARGET, detail=refused.why)
     return verdict
-
-
-def _masked(decline: Decline, masker: Masker) -> Decline:
-    code, detail = masker.detail(decline.buyer_code), masker.detail(decline.detail)
-    return Decline(reason=decline.reason, buyer_code=code, detail=detail)
 
 
 def without_secrets(url: str) -> str:

@@ -82,7 +82,7 @@ class BuyerEntry(Section):
     """One buyer of the plan."""
 
     adapter: Name
-    """Which partner's format it speaks: a folder of ``callrouter/buyers``."""
+    """Which partner's format it speaks: a folder of ``callrouter/buyers``, or of yours."""
     mode: str
     """Which of the adapter's ways of asking; its README lists them."""
     url: str | None = Field(default=None, pattern=URL_PATTERN)

@@ -55,11 +55,6 @@ def caller_number(raw: str | None) -> str | None:
     return number if usable and phonenumbers.region_code_for_number(parsed) in _OUR_REGIONS else None
 
 
-def npa(number: str) -> str:
-    """The area code of an E.164 NANP number."""
-    return number[2:5]
-
-
 def check_target(raw: str, *, own: Container[str], caller: str | None, allow_regions: Collection[str] = ()) -> str:
     """The E.164 form of the transfer number that a buyer named.
 

@@ -69,7 +69,6 @@ class Reason(StrEnum):
 
     REJECTED_BELOW_FLOOR = "rejected_below_floor"
     REJECTED_BAD_TARGET = "rejected_bad_target"
-    REJECTED_EXPIRED = "rejected_expired"
     REJECTED_OVER_CAP = "rejected_over_cap"
     """It would pay more than its dollar cap has left."""
 

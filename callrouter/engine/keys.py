@@ -25,7 +25,6 @@ SEAT_LONGEST_S = 5 * 3600
 """No call keeps its seat at a buyer for longer; the seats' keys live an hour more."""
 USED_TTL_S: Mapping[str, int] = {"hour": 3 * 3600, "day": 3 * DAY_S, "month": 35 * DAY_S, "ever": 0}
 """What is used up of caps, from the last use: past the end of its calendar period; ``ever`` has no end."""
-SETTLED_TTL_S = 30 * DAY_S
 
 PERMANENT = (
     "live",
@@ -108,10 +107,6 @@ class Keys:
         """Sorted set of the calls (score: epoch ms) in which a person had this buyer, or (``None``) any of the plan."""
         return self._key("had", plan, buyer or "*", kind, person)
 
-    def settled(self, plan: str, buyer: str, sid: str) -> str:
-        """That the sale of a lead was counted."""
-        return self._key("settled", plan, buyer, sid)
-
     @property
     def outbox_due(self) -> str:
         """Sorted set of job ids; score: when due, or when the lease of the worker that has it ends (epoch ms)."""
@@ -149,5 +144,6 @@ class Keys:
 
     @property
     def ledger(self) -> str:
-        """Stream of finished calls on their way to the ledger; each entry has ``sid`` and ``record``."""
+        """Stream of calls and sales that are over, on their way to the ledger; each entry has ``record``, and
+        ``sid`` or ``sale``."""
         return self._key("ledger")

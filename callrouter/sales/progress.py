@@ -16,7 +16,8 @@ from callrouter.domain.values import Value
 MAX_PINGS = 10
 """How often one buyer is pinged for one lead: its bid may lapse before it is taken."""
 MAX_WAITS = 8
-"""How often one buyer's rate limit is waited for, a minute or two in all: then it does not get the lead."""
+"""How often one buyer is waited for that only we keep from being asked, a minute or two in all: then it does not get
+the lead."""
 BID_MARGIN_S = 0.5
 """A bid with less time left than this is not posted any more."""
 
@@ -62,7 +63,7 @@ class SaleProgress(Value):
     pings: Mapping[str, int] = {}
     """How often each buyer was pinged."""
     waits: Mapping[str, int] = {}
-    """How often we were over each buyer's rate limit."""
+    """How often each buyer was waited for: we were over its rate limit, or could not keep its guards."""
     tried: tuple[str, ...] = ()
     """Buyers that are through: they do not get this lead."""
     posting: Posting | None = None

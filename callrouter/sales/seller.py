@@ -9,7 +9,7 @@ from random import Random
 
 from callrouter.auction.deps import Deps
 from callrouter.auction.guards import lowest
-from callrouter.auction.limits import sold_lead
+from callrouter.auction.seats import sold_lead
 from callrouter.buyers.base import Ask, Quote
 from callrouter.callbacks.outbox import Ack, Job, JobKind
 from callrouter.callbacks.outcome import Delivery, DeliveryOutcome

@@ -41,11 +41,6 @@ class Story(StrEnum):
         """Whether the caller talks with a buyer."""
         return self in {Story.BRIDGED_FIRST, Story.BRIDGED_SECOND, Story.EARLY_HANGUP_RECOVERED}
 
-    @property
-    def callback_owed(self) -> bool:
-        """Whether the person must be called back."""
-        return not self.bridges and self is not Story.LEAD_SOLD
-
 
 _UNWANTED = frozenset({Story.UNSOLD_CALLBACK, Story.LEAD_SOLD})
 

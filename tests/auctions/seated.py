@@ -1,7 +1,5 @@
 """One guarded buyer in the real engine, and the fixture that makes it."""
 
-import itertools
-import json
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -15,8 +13,11 @@ from callrouter.auction.guards import Seat
 from callrouter.auction.limits import Admission, Limits
 from callrouter.auction.seats import Charge, Stage
 from callrouter.buyers.base import Account
+from callrouter.calls.store import CallStore, Commit
 from callrouter.dialplan import Plan
 from callrouter.dialplan.guards import Guards
+from callrouter.domain.call import Call, CallKind
+from callrouter.domain.caller import Caller
 from callrouter.engine.client import Engine
 from tests.auctions.test_limits import SHEET, SetClock
 from tests.support.engine import fresh_keys, open_engine
@@ -25,8 +26,6 @@ FREE = SHEET.model_copy(update={"limits": ()})
 ACCOUNT = Account("a", "m", "https://x.test/", "get", {"token": SecretStr("T")})
 PHONE = "+15125550123"
 KEEP_S = 60.0
-
-_steps = itertools.count()
 
 
 class Buyer:
@@ -52,14 +51,20 @@ class Buyer:
 
     async def charge(self, sid: str, buyer: str = "a", stage: Stage | None = None, **used: Any) -> None:
         """One step of a call, as its commit runs it."""
-        charge = Charge(self.plan, buyer, sid, PHONE, stage=stage, keep_s=3600, **used).document(
-            self.now, self.engine.keys
+        await self.commit(Charge(self.plan, buyer, sid, PHONE, stage=stage, keep_s=3600, **used))
+
+    async def commit(self, charge: Charge) -> None:
+        """A step of the call that means this to its buyer, and nothing else to anybody."""
+        call = Call(
+            sid=charge.sid,
+            plan="auto",
+            kind=CallKind.INBOUND,
+            to="+18885550100",
+            caller=Caller(phone=charge.phone),
+            started_at=self.now,
         )
-        await self.engine.run(
-            "guard_settle",
-            [self.engine.keys.settled("once", str(next(_steps)), sid)],
-            [self.clock.ms, 60, json.dumps(charge)],
-        )
+        document = charge.document(self.now, self.engine.keys)
+        await CallStore(self.engine).commit(Commit(call, "", 0, charges=(document,)), None)
 
     async def dial(self, sid: str) -> None:
         await self.charge(sid, stage="dialled", attempts=1)

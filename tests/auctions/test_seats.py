@@ -10,6 +10,7 @@ import pytest
 
 from callrouter.auction.guards import Seat
 from callrouter.auction.limits import Admission, Limits
+from callrouter.auction.seats import sold_lead
 from callrouter.dialplan.guards import Guards
 from callrouter.domain.clock import SystemClock
 from callrouter.domain.reasons import Reason
@@ -243,16 +244,16 @@ async def test_without_the_engine_a_guarded_buyer_is_not_asked_and_others_are(tm
     await engine.close()
 
 
-async def test_a_sold_lead_is_counted_once_however_often_it_is_settled(made: Any) -> None:
+async def test_a_sold_lead_is_used_up_of_every_cap_and_one_that_was_not_sold_of_none(made: Any) -> None:
     buyer = made(**a_cap("dollars", 30), duplicates={})
     await buyer.ask("CA1")
-    for _ in range(3):
-        await buyer.limits.settle_sale(buyer.plan, "a", "CA1", PHONE, Decimal("12.50"), buyer.now)
+    await buyer.commit(sold_lead(buyer.plan, "a", "CA1", PHONE, Decimal("12.50")))
     day = buyer.engine.keys.used("auto", "a", "day", "20261120")
     assert await buyer.engine.hash(day) == {"attempts": "1", "connects": "1", "qualified": "1", "cents": "1250"}
     assert await buyer.ask("CA2") is Admission.DUPLICATE
     assert await buyer.ask("CA3", "+15125550199") is Admission.ADMITTED
-    await buyer.limits.settle_sale(buyer.plan, "a", "CA3", "+15125550199", None, buyer.now)
+    await buyer.commit(sold_lead(buyer.plan, "a", "CA3", "+15125550199", None))
+    assert await buyer.engine.sorted_count(buyer.engine.keys.seats("auto", "a", "asked")) == 0
     assert await buyer.engine.hash(day) == {"attempts": "1", "connects": "1", "qualified": "1", "cents": "1250"}
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callrouter.domain.phone import BadTarget, caller_number, check_target, npa
+from callrouter.domain.phone import BadTarget, caller_number, check_target
 
 OURS = frozenset({"+18885550100"})
 
@@ -12,7 +12,6 @@ OURS = frozenset({"+18885550100"})
 @pytest.mark.parametrize("raw", ["+15125550123", "15125550123", "5125550123", "(512) 555-0123", " +1 512-555-0123 "])
 def test_a_caller_id_becomes_e164(raw: str) -> None:
     assert caller_number(raw) == "+15125550123"
-    assert npa("+15125550123") == "512"
 
 
 @pytest.mark.parametrize(

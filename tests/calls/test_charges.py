@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from callrouter.calls.charges import SEAT_S, charges, sale_charges
+from callrouter.calls.charges import SEAT_S, charges
 from callrouter.dialplan import Plan
 from callrouter.domain.call import Acceptance, Attempt, AttemptResult, AuctionRun, Call, CallKind, CallState, Outcome
 from callrouter.domain.caller import Caller
@@ -189,13 +189,3 @@ def test_a_caller_who_withheld_the_number_leaves_no_mark() -> None:
     unknown = {"caller": Caller()}
     plan = a_plan(a={"duplicates": {}})
     assert charged(RINGS.replaced(**unknown), TALKS.replaced(**unknown), plan)["a"]["had"] == []
-
-
-def test_a_sold_lead_is_an_attempt_a_connection_and_qualified_at_once() -> None:
-    plan = a_plan(a={**CAPPED, "duplicates": {}})
-    (charge,) = sale_charges(plan, "a", "CA1", "+15125550123", Decimal("12.30"), NOW, KEYS)
-    assert charge["add"] == {"attempts": 1, "connects": 1, "qualified": 1, "cents": 1230}
-    assert len(charge["had"]) == 1  # type: ignore[arg-type]
-    (unsold,) = sale_charges(plan, "a", "CA1", "+15125550123", None, NOW, KEYS)
-    assert (unsold["add"], unsold["had"]) == ({}, [])
-    assert sale_charges(plan, "free", "CA1", None, Decimal(1), NOW, KEYS) == ()

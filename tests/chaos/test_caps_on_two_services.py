@@ -202,12 +202,7 @@ async def seats(folder: Path) -> dict[str, int]:
     engine = Engine.at_socket(str(embedded.ensure_running(folder / "engine")), SystemClock())
     try:
         return {
-            buyer: sum(
-                [
-                    await engine.sorted_count(engine.keys.seats("auto", buyer, p))
-                    for p in ("asked", "dialled", "talking")
-                ]
-            )
+            buyer: sum([await engine.sorted_count(engine.keys.seats("auto", buyer, stage)) for stage in STAGES])
             for buyer in MOST
         }
     finally:

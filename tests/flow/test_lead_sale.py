@@ -133,13 +133,14 @@ async def test_a_bridged_call_sells_no_lead(world: World) -> None:
 
 
 @in_world(SELLING)
-async def test_a_buyer_that_is_down_is_tried_again_only_as_long_as_nothing_was_sent(world: World) -> None:
-    """It refuses connections at the ping: certain, and nobody else is there."""
+async def test_a_lead_whose_only_buyer_refuses_connections_is_unsold_and_the_person_called_back(world: World) -> None:
     await known(world)
     pays(world, "18.50")
     await world.leads.refuse()
     record = await unsold(world)
-    assert (record["sale"]["state"], world.leads.sold) == ("unsold", [])
+    sale = record["sale"]
+    assert (sale["state"], [r["reason"] for r in sale["results"]]) == ("unsold", ["error_unreachable"])
+    assert len(world.dialler.standing()) == 1
 
 
 @in_world(SELLING_ONLY)

@@ -1,12 +1,14 @@
 """The metrics of the contract, all of them, at zero from the start."""
 
 import re
+from importlib import resources
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from callrouter.domain.clock import SystemClock
+from callrouter.metrics import ENGINE_OPERATIONS
 from tests.support.world import World, in_world, offers
 
 CONTRACT = {
@@ -93,3 +95,10 @@ async def test_no_request_can_make_a_new_series(world: World) -> None:
     await world.call(from_="+15125550166", extra={"CallerName": "x" * 50, "Stranger": "1"})
     assert set(await scraped(world)) == before
     assert len(list(world.app.instance.metrics.registry.collect())) == count
+
+
+def test_every_script_of_the_engine_fails_under_its_own_name() -> None:
+    folder = resources.files("callrouter.engine") / "scripts"
+    scripts = {file.name.removesuffix(".lua") for file in folder.iterdir() if not file.name.startswith("_")}
+    assert "commit" in scripts
+    assert scripts - set(ENGINE_OPERATIONS) == set()

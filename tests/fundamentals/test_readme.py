@@ -16,6 +16,7 @@ from callrouter.metrics import (
     ENDPOINTS,
     HOLD_OUTCOMES,
     OVERHEAD_STAGES,
+    SALE_RESULTS,
     TRANSFER_RESULTS,
     WEBHOOK_RESULTS,
     Metrics,
@@ -92,6 +93,7 @@ def values_of(metric: str, label: str) -> str:
         ("callrouter_hold_seconds", "outcome"): HOLD_OUTCOMES,
         ("callrouter_bridges", "result"): tuple(AttemptResult),
         ("callrouter_callbacks", "result"): CALLBACK_RESULTS,
+        ("callrouter_sales", "result"): SALE_RESULTS,
         ("callrouter_transfers", "result"): TRANSFER_RESULTS,
         ("callrouter_pushes", "result"): tuple(PushResult),
     }.get((metric, label), ())
@@ -146,3 +148,15 @@ def test_the_yaml_of_every_page_parses() -> None:
         if ".venv" not in page.parts:
             for block in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL):
                 yaml.safe_load(block)
+
+
+def written_anew(page: str) -> str:
+    """The page with its generated tables as they should be."""
+    for name, table in (("partners", partners_table), ("reasons", reasons_table), ("metrics", metrics_table)):
+        there = section(name)
+        page = page.replace(there, table())
+    return page
+
+
+if __name__ == "__main__":
+    README.write_text(written_anew(README.read_text()))

@@ -88,9 +88,8 @@ async def test_a_post_that_cannot_be_repeated_ends_the_sale_uncertain(clock: Vir
 
 
 @virtual
-async def test_a_crash_after_the_intent_is_uncertain_although_nothing_was_sent(
-    clock: VirtualClock, engine_socket: Path
-) -> None:
+async def test_a_crash_between_intent_and_post_is_settled_by_the_post(clock: VirtualClock, engine_socket: Path) -> None:
+    """Nobody knows that nothing was sent; the buyer would recognise a repeat, so it is posted to."""
     a = LeadPartner(price=12)
     async with listening(a), market(clock, engine_socket, partners={"a": a}) as here:
         await here.unsold()

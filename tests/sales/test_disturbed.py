@@ -105,9 +105,10 @@ async def test_an_uncertain_sale_keeps_nothing_either_and_is_counted(clock: Virt
     async with listening(a), market(clock, engine_socket, partners={"a": a}) as here:
         here.worker()
         await here.unsold(last_name="Sauerbrey")
-        await here.ended()
+        assert (await here.ended())["state"] == "uncertain"
         await here.pause(2)
         assert "Sauerbrey" not in str(await here.engine.hash(here.keys.job("sale-CA1")))
+    assert here.counted == [{"a": "uncertain"}]
 
 
 @virtual

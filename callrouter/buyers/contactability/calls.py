@@ -1,9 +1,9 @@
 """``calls/ping``: the leg (service provider) that takes a call, its payout and its number."""
 
 from callrouter.buyers.base import Quote
-from callrouter.buyers.base.reply import Reply, read_duration, read_money
+from callrouter.buyers.base.reply import Reply, read_duration
 from callrouter.buyers.base.sheet import Sheet
-from callrouter.buyers.contactability.errors import bad, text
+from callrouter.buyers.contactability.errors import bad, price, text
 from callrouter.domain.offer import Decline
 from callrouter.domain.reasons import Reason
 
@@ -23,11 +23,9 @@ def best(sheet: Sheet, reply: Reply) -> Quote | Decline:
 
 
 def _leg(sheet: Sheet, leg: Reply) -> Quote | Decline:
-    payout = read_money(text(sheet, leg, "price"))
+    payout = price(sheet, leg)
     if isinstance(payout, Decline):
         return payout
-    if payout == 0:
-        return Decline(reason=Reason.NO_OFFER, detail="payout of zero")
     number = text(sheet, leg, "number")
     if not number:
         return bad("no transfer number")

@@ -1,7 +1,9 @@
 """What all of Contactability's replies have in common: how they refuse."""
 
+from decimal import Decimal
+
 from callrouter.buyers.base import BuyerResponse
-from callrouter.buyers.base.reply import Reply, declined_by_status, read_reply
+from callrouter.buyers.base.reply import Reply, declined_by_status, read_money, read_reply
 from callrouter.buyers.base.sheet import Sheet, plain_name
 from callrouter.domain.offer import Decline
 from callrouter.domain.reasons import Reason
@@ -29,6 +31,12 @@ def read(sheet: Sheet, response: BuyerResponse) -> Reply | Decline:
 def text(sheet: Sheet, reply: Reply, what: str) -> str | None:
     """The text under the names that the sheet gives for ``what``."""
     return reply.find(sheet.aliases[what])
+
+
+def price(sheet: Sheet, reply: Reply) -> Decimal | Decline:
+    """What they would pay; zero is their way to say no."""
+    payout = read_money(text(sheet, reply, "price"))
+    return Decline(reason=Reason.NO_OFFER, detail="payout of zero") if payout == 0 else payout
 
 
 def bad(detail: str) -> Decline:

@@ -10,7 +10,7 @@ from callrouter.buyers.base.reply import Reply, read_money
 from callrouter.buyers.base.sheet import Sheet
 from callrouter.buyers.base.template import BadTemplate, Distribution, LeadValues, filled, places, render
 from callrouter.buyers.base.template_rules import PERSONAL, PLAIN
-from callrouter.buyers.contactability.errors import bad, text
+from callrouter.buyers.contactability.errors import bad, price, text
 from callrouter.domain.caller import Caller
 from callrouter.domain.offer import Decline
 from callrouter.domain.reasons import Reason
@@ -45,11 +45,9 @@ def post(ask: Ask, account: Account, url: str, lead: str, beside: Mapping[str, s
 
 def bid(sheet: Sheet, reply: Reply) -> Quote | Decline:
     """What they would pay; a bid above zero comes with a ``PingID``."""
-    payout = read_money(text(sheet, reply, "price"))
+    payout = price(sheet, reply)
     if isinstance(payout, Decline):
         return payout
-    if payout == 0:
-        return Decline(reason=Reason.NO_OFFER, detail="payout of zero")
     token = reply.whole(sheet.aliases["ping"])
     if not token:
         return bad("a payout without a PingID")

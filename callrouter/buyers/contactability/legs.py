@@ -7,7 +7,7 @@ from decimal import Decimal
 from callrouter.buyers.base import Account, Quote
 from callrouter.buyers.base.reply import Reply, read_money
 from callrouter.buyers.base.sheet import Sheet
-from callrouter.buyers.contactability.errors import bad, text
+from callrouter.buyers.contactability.errors import bad, price, text
 from callrouter.domain.money import ABSURD
 from callrouter.domain.offer import Decline
 from callrouter.domain.reasons import Reason
@@ -75,11 +75,9 @@ def taken(account: Account, token: str) -> dict[str, str] | Decline:
 
 
 def _leg(sheet: Sheet, part: Reply) -> Leg | Decline:
-    payout = read_money(text(sheet, part, "price"))
+    payout = price(sheet, part)
     if isinstance(payout, Decline):
         return payout
-    if payout == 0:
-        return Decline(reason=Reason.NO_OFFER, detail="payout of zero")
     name = text(sheet, part, "leg")
     if not name or "," in name:
         return bad("a leg without an id that can be sent back")

@@ -1,7 +1,7 @@
 -- The outbox: what is owed after a call, to the dialler or to lead buyers, enqueued inside the script of the call's own
 -- transition.
 --
--- `keys` is a table {due=, dead=, recent=, job_prefix=}. A job is a hash:
+-- `keys` is a table {due=, dead=, recent=, job_prefix=}, and ledger= where a sale may end. A job is a hash:
 --   id, kind ('callback' | 'cancel' | 'sale': see _sales.lua), state ('pending' | 'delivered' | 'cancelled' | 'dead';
 --   a sale's is 'ended' instead of 'delivered'), payload (JSON),
 --   due_ms, deadline_ms, created_ms, done_ms, attempts, fence (the claim that may still acknowledge),

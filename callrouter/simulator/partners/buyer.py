@@ -60,13 +60,17 @@ class SimulatedBuyer:
         return [offer for offer in self.offers if offer.number == number]
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        params = await params_of(request)
+        params = await self._params(request)
         record, refused = await self._recorded(request, params)
         if refused is not None:
             return refused
         answer = self.answer(params)
         await asyncio.sleep(answer.drawn_latency_s(self._rng))
         return await self._reply(request, record, answer)
+
+    async def _params(self, request: web.Request) -> Mapping[str, str]:
+        """What the request says, under the partner's names."""
+        return await params_of(request)
 
     async def _recorded(
         self, request: web.Request, params: Mapping[str, str]

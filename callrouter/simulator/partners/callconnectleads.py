@@ -1,6 +1,5 @@
 """A simulated CallConnectLeads ``pingPostLead``: buys leads by ping and post, or in one ``full`` request."""
 
-import asyncio
 import hashlib
 import itertools
 import random
@@ -80,14 +79,8 @@ class SimulatedCallConnectLeads(SimulatedBuyer):
         """How often the person of this ``Home_Phone`` (ten digits) was sold, oldest first."""
         return [lead for lead in self.sold if lead.params["Home_Phone"] == phone]
 
-    async def _serve(self, request: web.Request) -> web.StreamResponse:
-        params = await _fields(request)
-        record, refused = await self._recorded(request, params)
-        if refused is not None:
-            return refused
-        answer = self.answer(params)
-        await asyncio.sleep(answer.drawn_latency_s(self._rng))
-        return await self._reply(request, record, answer)
+    async def _params(self, request: web.Request) -> Mapping[str, str]:
+        return await _fields(request)
 
     async def _reply(self, request: web.Request, record: PartnerRequest, answer: Answer) -> web.StreamResponse:
         body = self._decided(record, answer)
