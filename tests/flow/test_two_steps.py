@@ -132,3 +132,22 @@ async def test_a_caller_hears_no_silence_while_a_post_is_under_way(world: World)
     call = await world.call()
     assert call.bridged
     assert call.longest_silence_s() <= 2.5
+
+
+CAPPED = {
+    **TWO_STEPS,
+    "letsmakealead": {
+        **TWO_STEPS["letsmakealead"],
+        "params": {**TWO_STEPS["letsmakealead"]["params"], "price_tag": 1},
+        "guards": {"caps": [{"of": "dollars", "per": "ever", "most": 45}]},
+    },
+}
+
+
+@in_world(plan(buyers=CAPPED))
+async def test_a_post_that_pays_more_than_its_bid_must_fit_the_dollar_cap_as_well(world: World) -> None:
+    """The bid had room; what the post names has not, and is not dialled."""
+    bids(world, post_payout=Decimal(50))
+    record = await world.record(await world.call())
+    assert [(p["buyer"], p["reason"]) for p in record["posts"]] == [("letsmakealead", "rejected_over_cap")]
+    assert record["buyer"] == "contactability"
