@@ -162,6 +162,11 @@ def declined_by_status(status: int) -> Decline | None:
     return Decline(reason=reason, detail=f"HTTP {status}")
 
 
+def unreadable(why: Decline, by_status: Decline | None) -> Decline:
+    """What a reply without a readable body means: the status says more than a broken body, but an attack stays one."""
+    return why if by_status is None or why.reason is Reason.ERROR_UNSAFE_XML else by_status
+
+
 def _leaves(tree: Tree, depth: int) -> Iterator[tuple[int, str, str]]:
     for name, values in tree.items():
         for value in values:

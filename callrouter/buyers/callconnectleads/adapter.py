@@ -7,7 +7,7 @@ from decimal import Decimal
 from callrouter.buyers.base import Account, Ask, BuyerRequest, BuyerResponse, Quote
 from callrouter.buyers.base.elements import branch, document, leaf
 from callrouter.buyers.base.fields import ACCEPT, address, encode, fill
-from callrouter.buyers.base.reply import MAX_LEAF_CHARS, Reply, declined_by_status, read_money, read_reply
+from callrouter.buyers.base.reply import MAX_LEAF_CHARS, Reply, declined_by_status, read_money, read_reply, unreadable
 from callrouter.buyers.base.sheet import Sheet, Step, plain_words
 from callrouter.domain.offer import Decline
 from callrouter.domain.reasons import Reason
@@ -121,7 +121,7 @@ class Adapter:
         by_status = declined_by_status(response.status)
         reply = read_reply(response.body)
         if isinstance(reply, Decline):
-            return reply if by_status is None or reply.reason is Reason.ERROR_UNSAFE_XML else by_status
+            return unreadable(reply, by_status)
         status, words = self._text(reply, "status"), self._text(reply, "error")
         said, told = plain_words(status or "").strip(), plain_words(words or "")
         if said in self._sheet.words.rejected:

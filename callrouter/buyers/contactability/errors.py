@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from callrouter.buyers.base import BuyerResponse
-from callrouter.buyers.base.reply import Reply, declined_by_status, read_money, read_reply
+from callrouter.buyers.base.reply import Reply, declined_by_status, read_money, read_reply, unreadable
 from callrouter.buyers.base.sheet import Sheet, plain_name
 from callrouter.domain.offer import Decline
 from callrouter.domain.reasons import Reason
@@ -14,7 +14,7 @@ def read(sheet: Sheet, response: BuyerResponse) -> Reply | Decline:
     by_status = declined_by_status(response.status)
     reply = read_reply(response.body)
     if isinstance(reply, Decline):
-        return reply if by_status is None or reply.reason is Reason.ERROR_UNSAFE_XML else by_status
+        return unreadable(reply, by_status)
     code, words = text(sheet, reply, "code"), text(sheet, reply, "reason")
     known = sheet.error_codes.get(plain_name(code or ""))
     if known is not None:

@@ -11,6 +11,7 @@ from callrouter.buyers.base.reply import (
     read_any_reply,
     read_duration,
     read_money,
+    unreadable,
 )
 from callrouter.buyers.base.sheet import Sheet, plain_name
 from callrouter.domain.offer import Decline
@@ -55,7 +56,7 @@ class Adapter:
         by_status = declined_by_status(response.status)
         reply = read_any_reply(response.body)
         if isinstance(reply, Decline):
-            return reply if by_status is None or reply.reason is Reason.ERROR_UNSAFE_XML else by_status
+            return unreadable(reply, by_status)
         offers = all(self._text(reply, what) for what in wanted)
         refusal = self._refusal(reply, offers)
         if refusal is not None and by_status is not None and refusal.reason is Reason.ERROR_OTHER:
