@@ -42,16 +42,22 @@ class Masker:
         return None if raw is None else self.text(raw, _DETAIL_CHARS)
 
     def request(self, request: BuyerRequest) -> str:
-        """Method, address and body. What the address itself has as a query may hold secrets, and is not shown."""
-        address, _, own = request.url.partition("?")
-        parts = ([MASK] if own else []) + [f"{quote_plus(k)}={quote_plus(v)}" for k, v in request.query]
+        """Method, address and body. Where the address itself has a query, that it has one is all that is shown."""
+        parts = ([MASK] if "?" in request.url else []) + [f"{quote_plus(k)}={quote_plus(v)}" for k, v in request.query]
         query = "?" + "&".join(parts) if parts else ""
         body = "\n" + _readable(request) if request.body else ""
-        return self.text(f"{request.method} {address}{query}{body}")
+        return self.text(f"{request.method} {without_secrets(request.url)}{query}{body}")
 
     def response(self, body: bytes) -> str:
         """The reply's body as text."""
         return self.text(decode(body[:_READ_CHARS]))
+
+
+def without_secrets(url: str) -> str:
+    """A partner's URL without user, password and query: there may be secrets in them."""
+    scheme, _, rest = url.partition("?")[0].partition("://")
+    place, slash, path = rest.partition("/")
+    return f"{scheme}://{place.rpartition('@')[2]}{slash}{path}"
 
 
 def _readable(request: BuyerRequest) -> str:

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from callrouter.auction.exchange import without_secrets
 from callrouter.buyers.loader import OTHER_URLS, Catalogue
 from callrouter.commands.configuration import Configuration, read_configuration
 from callrouter.commands.guards_shown import guards_shown
 from callrouter.commands.live import as_json, page, try_all
 from callrouter.commands.tables import table
-from callrouter.commands.trying import without_secrets
 from callrouter.dialplan import Callback, Plan
 from callrouter.dialplan.guards import WEEKDAYS
 from callrouter.domain.clock import SystemClock

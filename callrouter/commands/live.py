@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 import aiohttp
 from pydantic import SecretStr
 
+from callrouter.auction.exchange import without_secrets
 from callrouter.buyers.base import Account, Ask
 from callrouter.buyers.base.sheet import FieldRule, Mode, Sheet, Step
 from callrouter.buyers.loader import Buyer
@@ -14,7 +15,7 @@ from callrouter.callbacks.delivery import DiallerDelivery
 from callrouter.callbacks.outcome import DeliveryOutcome
 from callrouter.commands.configuration import Configuration
 from callrouter.commands.tables import table
-from callrouter.commands.trying import prepare, send, without_secrets
+from callrouter.commands.trying import prepare, send
 from callrouter.dialplan import BuyerEntry, Callback, Plan
 from callrouter.domain.caller import Caller
 from callrouter.domain.clock import Clock

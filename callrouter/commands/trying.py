@@ -1,6 +1,6 @@
 """One request to one buyer from the terminal: nothing is recorded, counted or capped, and no engine is needed."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from callrouter.auction.asking import masked
 from callrouter.auction.exchange import Masker
@@ -28,7 +28,7 @@ class Prepared:
     @property
     def shown(self) -> str:
         """Method, address and body, masked."""
-        return self.masker.request(replace(self.request, url=without_secrets(self.request.url)))
+        return self.masker.request(self.request)
 
 
 @dataclass(frozen=True)
@@ -100,10 +100,3 @@ def _checked(prepared: Prepared, verdict: Quote | Decline, own_numbers: tuple[st
     except BadTarget as refused:
         return Decline(reason=Reason.REJECTED_BAD_TARGET, detail=refused.why)
     return verdict
-
-
-def without_secrets(url: str) -> str:
-    """A partner's URL without user, password and query: there may be secrets in them."""
-    scheme, _, rest = url.partition("://")
-    place, slash, path = rest.partition("/")
-    return f"{scheme}://{place.rpartition('@')[2]}{slash}{path.partition('?')[0]}"

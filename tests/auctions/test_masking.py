@@ -73,3 +73,8 @@ def test_a_query_that_stands_in_the_address_itself_is_not_shown() -> None:
     """An operator may have put a key there."""
     request = BuyerRequest("GET", "https://b.example/ping?k=sesame", query=(("zip", "78701"),))
     assert Masker(Ask("CA1", 1, a_caller()), ACCOUNT).request(request) == "GET https://b.example/ping?***&zip=78701"
+
+
+def test_a_user_and_password_in_the_address_are_not_shown() -> None:
+    request = BuyerRequest("GET", "https://us:sesame@b.example?k=1")
+    assert Masker(Ask("CA1", 1, a_caller()), ACCOUNT).request(request) == "GET https://b.example?***"
