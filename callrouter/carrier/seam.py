@@ -20,10 +20,27 @@ class CallArrived:
     """As the carrier sent it: E.164, or anything that a caller id can be."""
     to: str
     carrier_zip: str | None = None
+    forwarded_from: str | None = None
+    """Whose call was forwarded to us, as the carrier sent it."""
+    call_token: str | None = None
+    """Leave to show the caller's number on a leg that we place."""
 
     @property
     def event_id(self) -> str:
         return "arrived"
+
+
+@dataclass(frozen=True)
+class PinEntered:
+    """Whoever was transferred to us keyed a transfer's pin, the caller's zip, or nothing."""
+
+    sid: str
+    try_no: int
+    digits: str | None = None
+
+    @property
+    def event_id(self) -> str:
+        return f"pin:{self.try_no}"
 
 
 @dataclass(frozen=True)
@@ -122,6 +139,65 @@ class CallerStatus:
         return f"caller:{self.status.value}"
 
 
+class RoomEvent(StrEnum):
+    """What happened in a room."""
+
+    JOINED = "joined"
+    LEFT = "left"
+    HELD = "held"
+    UNHELD = "unheld"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True)
+class RoomChanged:
+    """A room's own report. Unordered, repeated and sometimes lost; ``seq`` orders those of one room."""
+
+    sid: str
+    room_sid: str
+    seq: int
+    what: RoomEvent
+    leg_sid: str = ""
+    """Whose leg; empty when the room ended."""
+    label: str = ""
+    why: str | None = None
+    """Why it left, in the carrier's words."""
+
+    @property
+    def event_id(self) -> str:
+        return f"room:{self.room_sid}:{self.seq}:{self.what.value}"
+
+
+@dataclass(frozen=True)
+class PartyChanged:
+    """A leg that we placed into a room moved on."""
+
+    sid: str
+    label: str
+    leg_sid: str
+    status: LegStatus
+    leg_s: int | None = None
+
+    @property
+    def event_id(self) -> str:
+        return f"party:{self.label}:{self.leg_sid}:{self.status.value}"
+
+
+@dataclass(frozen=True)
+class LeftRoom:
+    """A call that was brought into a room is out of it, and the carrier asks what next."""
+
+    sid: str
+    label: str
+    leg_sid: str
+    there: bool
+    """Whether somebody is still on that leg."""
+
+    @property
+    def event_id(self) -> str:
+        return f"out:{self.label}:{self.leg_sid}"
+
+
 @dataclass(frozen=True)
 class AnswerFailed:
     """The carrier could not get or use our last answer and asks the fallback."""
@@ -164,6 +240,23 @@ class BridgeTo:
     caller_id: str
 
 
+@dataclass(frozen=True)
+class AskPin:
+    """Ask for a transfer's pin, or the caller's zip, by keypad."""
+
+    try_no: int
+
+
+@dataclass(frozen=True)
+class EnterRoom:
+    """Take the call into a room; music until it starts."""
+
+    room: str
+    label: str
+    starts: bool
+    """Whether the room may start with this leg: not with the caller's alone."""
+
+
 class Farewell(StrEnum):
     """Why the caller is let go with spoken words."""
 
@@ -188,11 +281,78 @@ class HangUp:
     """The call is over; end it if it still stands."""
 
 
-Command = AskZip | Hold | BridgeTo | Apologise | HangUp
-CallerEvent = CallArrived | ZipEntered | HoldPolled | DialEnded | AnswerFailed
+Command = AskZip | AskPin | Hold | BridgeTo | EnterRoom | Apologise | HangUp
+CallerEvent = CallArrived | PinEntered | ZipEntered | HoldPolled | DialEnded | LeftRoom | AnswerFailed
 """Events whose answer the caller hears."""
-Report = LegChanged | CallerStatus
+Report = LegChanged | CallerStatus | RoomChanged | PartyChanged
 """Events that are only reported."""
+
+
+# --- orders: what the carrier is told to do with a room -----------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CallIn:
+    """Place a leg that comes into the room when it is answered."""
+
+    room: str
+    label: str
+    address: str
+    """A number, or ``client:<name>``."""
+    caller_id: str
+    ring_timeout_s: int
+    """What the carrier is told; it may ring ``Capabilities.timeout_buffer_s`` longer."""
+    starts: bool
+    call_token: str | None = None
+
+
+@dataclass(frozen=True)
+class BringIn:
+    """Take a call that is live on the carrier into the room."""
+
+    room: str
+    label: str
+    leg_sid: str
+    starts: bool
+
+
+@dataclass(frozen=True)
+class PutOnHold:
+    """Music for one leg (``on``), or back among the others."""
+
+    room_sid: str
+    label: str
+    leg_sid: str
+    on: bool
+
+
+@dataclass(frozen=True)
+class EndsRoom:
+    """When this leg leaves, the room ends."""
+
+    room_sid: str
+    label: str
+    leg_sid: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """Hang a leg up."""
+
+    label: str
+    leg_sid: str
+
+
+@dataclass(frozen=True)
+class Tell:
+    """Take a leg out of the room and let it hear this."""
+
+    label: str
+    leg_sid: str
+    command: Apologise | HangUp
+
+
+Order = CallIn | BringIn | PutOnHold | EndsRoom | Release | Tell
 
 
 # --- what a carrier can be asked --------------------------------------------------------------------------
@@ -205,6 +365,8 @@ class Capabilities:
     timeout_buffer_s: int = 5
     """How much longer than told the carrier rings."""
     min_ring_s: int = 5
+    place_s: float = 1.0
+    """How much later than a dial a leg that we place may start: carriers start so many a second."""
 
 
 class PushResult(StrEnum):
@@ -215,6 +377,46 @@ class PushResult(StrEnum):
     """The carrier says that the call is not in progress: gone, or not answered yet."""
     UNKNOWN = "unknown"
     """Refused for load, failed or timed out: it may or may not have been applied. Leave it to the poll."""
+
+
+class OrderResult(StrEnum):
+    """What became of an order."""
+
+    DONE = "done"
+    GONE = "gone"
+    """The leg or the room is not there."""
+    REFUSED = "refused"
+    """It will not be done however often it is asked."""
+    UNKNOWN = "unknown"
+    """Refused for load, failed or timed out: it may or may not have been done."""
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """What the carrier said to an order."""
+
+    result: OrderResult
+    leg_sid: str | None = None
+    """The leg that it placed."""
+    room_sid: str | None = None
+    why: str | None = None
+
+
+@dataclass(frozen=True)
+class InRoom:
+    """One leg that the carrier sees in a room."""
+
+    leg_sid: str
+    label: str
+    held: bool
+
+
+@dataclass(frozen=True)
+class Room:
+    """A room as the carrier sees it."""
+
+    room_sid: str
+    legs: tuple[InRoom, ...]
 
 
 @dataclass(frozen=True)
@@ -235,8 +437,19 @@ class Carrier(Protocol):
 
     capabilities: Capabilities
 
-    async def push(self, sid: str, plan: str, command: Command) -> PushResult:
-        """Replace what the live call is doing. Never raises."""
+    async def push(self, line: str, plan: str, command: Command, sid: str = "") -> PushResult:
+        """Replace what the live leg ``line`` is doing. Never raises.
+
+        ``sid`` is the call's id where that is not the leg's.
+        """
+        ...
+
+    async def carry_out(self, order: Order, sid: str, plan: str) -> Ordered:
+        """Do something with the room of the call ``sid``. Never raises."""
+        ...
+
+    async def room(self, name: str) -> Room | None:
+        """The live room of this name, or ``None``. Raises `CarrierUnavailable`."""
         ...
 
     async def look_up(self, sid: str) -> Leg | None:

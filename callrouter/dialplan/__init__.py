@@ -12,6 +12,7 @@ from callrouter.dialplan.plan import (
     Plan,
     Prompts,
     StandIn,
+    Transfers,
     Unsold,
     disagreements,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "Prompts",
     "Section",
     "StandIn",
+    "Transfers",
     "Unsold",
     "disagreements",
 ]

@@ -103,6 +103,8 @@ class BuyerEntry(Section):
     """Constants sent on every request under the partner's own names, exactly as written."""
     offer_ttl_s: float = Field(default=30, ge=1, le=3600)
     """The window: seconds after the reply in which the dial must start."""
+    caches_bid: bool = False
+    """Whether a repeated ping brings the bid that it made before: such a bid keeps its first expiry."""
     enabled: bool = True
     """``false`` keeps the buyer in the file without asking it."""
     guards: Guards = Guards()
@@ -174,6 +176,20 @@ class Unsold(Section):
     """Left out, nobody is called back."""
 
 
+class Transfers(Section):
+    """How agents hand callers over."""
+
+    renew_before_s: float = Field(default=5, ge=1, le=60)
+    """While the agent still talks an offer is asked for anew, this many seconds before too little of it is left to
+    ring the buyer."""
+    open_s: int = Field(default=600, ge=60, le=7200)
+    """After this many seconds a transfer that nobody closed is given up."""
+    agent_ring_s: int = Field(default=25, ge=5, le=60)
+    """Seconds that an agent's or a caller's phone may ring when it is called into the room."""
+    payout_for: tuple[Literal["agent", "ops", "system"], ...] = ("agent", "ops", "system")
+    """Which roles see what an offer pays."""
+
+
 class Prompts(Section):
     """What the caller hears."""
 
@@ -183,6 +199,8 @@ class Prompts(Section):
     """The carrier's name of a voice."""
     ask_zip: str = "Thanks for calling. To connect you, please enter or say your five digit zip code."
     """The first question."""
+    ask_pin: str = "Please enter the transfer pin, or the caller's five digit zip code, then press pound."
+    """The question to an agent's dialler whose transfer we cannot tell."""
     ask_zip_again: str = "Sorry, I did not get that. Please enter or say your five digit zip code."
     """The question when the answer was no zip."""
     hold: str = "Thank you. Please hold while we find the right person for you."
@@ -211,6 +229,7 @@ class Plan(Section):
     buyers: dict[Name, BuyerEntry] = Field(min_length=1)
     """Who is asked, each under a name of your choice."""
     unsold: Unsold = Unsold()
+    transfers: Transfers = Transfers()
     prompts: Prompts = Prompts()
 
     @model_validator(mode="after")

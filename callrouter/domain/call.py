@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from callrouter.domain.caller import Caller
 from callrouter.domain.offer import Offer
+from callrouter.domain.transfer import Transfer
 from callrouter.domain.values import Value
 
 
@@ -14,7 +15,7 @@ class CallKind(StrEnum):
     INBOUND = "inbound"
     """The caller dialled one of our numbers: the buyers' ``transfer_type`` 1."""
     TRANSFER = "transfer"
-    """An agent's PBX or dialler transferred the caller blindly: ``transfer_type`` 2."""
+    """An agent transferred the caller, or hands them over: ``transfer_type`` 2."""
 
     @property
     def transfer_type(self) -> int:
@@ -27,6 +28,8 @@ class CallState(StrEnum):
 
     INTAKE = "intake"
     AUCTION = "auction"
+    OPEN = "open"
+    """A warm transfer whose agent still talks: with offers in hand, or without."""
     DIALLING = "dialling"
     BRIDGED = "bridged"
     ENDED = "ended"
@@ -38,7 +41,7 @@ class Outcome(StrEnum):
     BRIDGED = "bridged"
     UNSOLD = "unsold"
     ABANDONED = "abandoned"
-    """The caller hung up before the bridge."""
+    """The caller hung up before the bridge, or the agent kept them."""
     REFUSED = "refused"
     """Not a number of any plan."""
     FAILED = "failed"
@@ -56,6 +59,8 @@ class AttemptResult(StrEnum):
     FAILED = "failed"
     CALLER_GONE = "caller_gone"
     """The caller hung up while it rang: says nothing of the buyer."""
+    CALLED_OFF = "called_off"
+    """The agent called it off."""
 
 
 class Attempt(Value):
@@ -141,6 +146,8 @@ class Call(Value):
     gone_at: float | None = None
     """When the caller's leg was reported ended while a dial was open, whose own report is awaited."""
     carrier_zip: str | None = None
+    call_token: str | None = None
+    """What the carrier takes as leave to show the caller's number on a leg that we place."""
     zip_tries: int = 0
     auction: AuctionRun | None = None
     offers: tuple[Offer, ...] = ()
@@ -160,12 +167,24 @@ class Call(Value):
     """Id of the sale of this person's lead, or why none is tried (``none: …``)."""
     callback_at: float | None = None
     """When the person is to be called back."""
+    transfer: Transfer | None = None
+    """What only a warm transfer has; the call's ``sid`` is then an id of ours."""
     timeline: tuple[TimelineEvent, ...] = ()
+
+    @property
+    def line(self) -> str | None:
+        """The carrier's id of the leg that hears our commands; ``None`` while a warm transfer has no such leg."""
+        return self.sid if self.transfer is None else self.transfer.line
+
+    @property
+    def renewing(self) -> bool:
+        """Whether offers in hand are being asked for anew."""
+        return self.state is CallState.OPEN and self.auction is not None and self.auction.closed_at is None
 
     @property
     def answered(self) -> bool:
         """Whether the caller's leg has been answered: by a question, by hold audio, or by an earlier dial."""
-        return self.zip_tries > 0 or bool(self.attempts)
+        return self.zip_tries > 0 or bool(self.attempts) or self.transfer is not None
 
     @property
     def accepting(self) -> Acceptance | None:

@@ -46,6 +46,8 @@ class Reason(StrEnum):
     ERROR_OTHER = "error_other"
 
     NOT_CALLED_DISABLED = "not_called_disabled"
+    NOT_CALLED_SWITCHED_OFF = "not_called_switched_off"
+    """Operations have switched it off for the time being; the dialplan has it still."""
     NOT_CALLED_INELIGIBLE = "not_called_ineligible"
     NOT_CALLED_UNBUILDABLE = "not_called_unbuildable"
     NOT_CALLED_RATE_LIMITED = "not_called_rate_limited"

@@ -1,0 +1,1 @@
+"""Warm transfers: an agent has the caller, sees offers, and hands the caller over."""
