@@ -2,11 +2,14 @@
 
 from callrouter.simulator.carrier.call import SimulatedCall
 from callrouter.simulator.carrier.carrier import SimulatedCarrier
+from callrouter.simulator.carrier.outbound import OutboundLeg
 from callrouter.simulator.carrier.records import (
     DialRecord,
     DocumentRecord,
     MediaRecord,
+    ParticipantRecord,
     RestRecord,
+    RoomRecord,
     Sound,
     WebhookRecord,
 )
@@ -28,8 +31,11 @@ __all__ = [
     "HangUp",
     "MediaRecord",
     "NumberConfig",
+    "OutboundLeg",
+    "ParticipantRecord",
     "PhoneScript",
     "RestRecord",
+    "RoomRecord",
     "SimulatedCall",
     "SimulatedCarrier",
     "Sound",

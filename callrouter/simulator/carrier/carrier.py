@@ -6,9 +6,19 @@ from collections.abc import Mapping
 from callrouter.domain.clock import Clock
 from callrouter.simulator.background import Background
 from callrouter.simulator.carrier.call import SimulatedCall
+from callrouter.simulator.carrier.line import Direction
 from callrouter.simulator.carrier.media import Media
-from callrouter.simulator.carrier.records import DocumentRecord, MediaRecord, RestRecord, WebhookRecord
+from callrouter.simulator.carrier.outbound import OutboundLeg
+from callrouter.simulator.carrier.records import (
+    DocumentRecord,
+    MediaRecord,
+    ParticipantRecord,
+    RestRecord,
+    RoomRecord,
+    WebhookRecord,
+)
 from callrouter.simulator.carrier.rest import RestSide
+from callrouter.simulator.carrier.rooms import Rooms
 from callrouter.simulator.carrier.scripts import (
     CallerScript,
     CarrierFaults,
@@ -17,6 +27,7 @@ from callrouter.simulator.carrier.scripts import (
     PhoneScript,
 )
 from callrouter.simulator.carrier.switch import Switch
+from callrouter.simulator.carrier.twiml import Document, parse
 from callrouter.simulator.carrier.webhooks import HostMap, Webhooks
 
 
@@ -63,8 +74,12 @@ class SimulatedCarrier:
             media=self._media,
             background=self._background,
         )
-        self._rest = RestSide(self._switch, auth_token, rest_port)
+        self._rooms = Rooms(self._switch)
+        self._rest = RestSide(self._switch, self._rooms, auth_token, rest_port)
         self.calls: list[SimulatedCall] = []
+        """Every caller who called one of our numbers."""
+        self.standing: list[SimulatedCall] = []
+        """Every call that was there already."""
 
     async def start(self) -> None:
         """Open the REST side and the HTTP client."""
@@ -104,10 +119,55 @@ class SimulatedCarrier:
 
         Raises `KeyError` when ``script.to`` is not a configured number.
         """
-        call = SimulatedCall(self._switch, script, self._switch.numbers[script.to])
+        call = SimulatedCall(self._switch, self._rooms, script, self._switch.numbers[script.to])
         self.calls.append(call)
         self._background.spawn(call.run())
         return call
+
+    def standing_call(self, from_: str, to: str, document: str, direction: Direction = "inbound") -> SimulatedCall:
+        """A live, answered call that the product was never asked about, executing ``document``.
+
+        ``outbound-api`` is a call from ``from_`` that ``to`` has answered. It has no webhooks of its own.
+        Raises `BadDocument` when the document cannot be read.
+        """
+        script = CallerScript(from_=from_, to=to, zip_digits=None)
+        record = DocumentRecord("", "pushed", None, document, self._switch.clock.now())
+        first = Document(tuple(parse(document.encode())), None, record)
+        call = SimulatedCall(self._switch, self._rooms, script, NumberConfig("", "", ""), direction, first)
+        call.answer()
+        self.standing.append(call)
+        self._background.spawn(call.run())
+        return call
+
+    def hang_up(self, number_or_sid: str) -> None:
+        """Whoever is on a live leg with this number or sid hangs up. Raises `KeyError` when nobody is."""
+        legs = [(sid, party) for sid, party in self._switch.parties.items() if party.live]
+        found = [party for sid, party in legs if number_or_sid in {sid, party.number}]
+        if not found:
+            raise KeyError(number_or_sid)
+        for party in found:
+            party.hang_up()
+
+    def verify_number(self, number: str) -> None:
+        """Let legs show a number that is not ours."""
+        self._switch.verified.add(number)
+
+    @property
+    def outbound(self) -> list[OutboundLeg]:
+        """Every leg that the product had called for a conference, oldest first."""
+        return self._rest.outbound
+
+    @property
+    def rooms(self) -> list[RoomRecord]:
+        """Every conference, oldest first, up to now."""
+        for room in self._rooms.all:
+            room.look()
+        return [room.record for room in self._rooms.all]
+
+    def lonely(self, longer_than_s: float) -> list[ParticipantRecord]:
+        """Who was alone in a conference, or only with others on hold, for longer than that without a break."""
+        participants = [participant for room in self.rooms for participant in room.participants]
+        return [participant for participant in participants if participant.longest_alone_s > longer_than_s]
 
     @property
     def webhooks(self) -> list[WebhookRecord]:

@@ -34,6 +34,11 @@ class ChildLeg:
         """Whether it rings or talks."""
         return self.record.ended_at is None
 
+    @property
+    def number(self) -> str:
+        """Who was dialled."""
+        return self.record.number
+
     def view(self) -> LegView:
         """How the leg stands, for the REST side."""
         record = self.record
@@ -46,6 +51,10 @@ class ChildLeg:
 
     def complete(self) -> None:
         """The REST side ends the leg."""
+        self.cut.set()
+
+    def hang_up(self) -> None:
+        """The person hangs up."""
         self.cut.set()
 
     def ring(self) -> None:

@@ -1,8 +1,10 @@
 """The caller's leg: its state, what the caller hears and what the caller does."""
 
 import asyncio
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from callrouter.simulator.carrier.records import CallState, DialRecord, Sound, SoundKind, WebhookKind
 from callrouter.simulator.carrier.scripts import CallerScript, NumberConfig
@@ -10,7 +12,9 @@ from callrouter.simulator.carrier.sounds import Hearing, longest_silence_s
 from callrouter.simulator.carrier.switch import API_VERSION, LegView, Switch, merged, whole_s
 from callrouter.simulator.carrier.twiml import Document
 
-LIVE: frozenset[str] = frozenset({"ringing", "in-progress"})
+LIVE: frozenset[str] = frozenset({"queued", "ringing", "in-progress"})
+
+Direction = Literal["inbound", "outbound-api"]
 
 
 @dataclass(frozen=True)
@@ -32,15 +36,17 @@ class Pushed:
 
 @dataclass(frozen=True)
 class Ended:
-    """Somebody ends the call: ``caller`` or ``rest``."""
+    """Somebody ends the call: ``caller``, ``phone`` or ``rest``."""
 
     by: str
 
 
 class Line:
-    """One caller on the line."""
+    """One person on the line: a caller, or (``outbound-api``) somebody whom the carrier was asked to call."""
 
-    def __init__(self, switch: Switch, script: CallerScript, config: NumberConfig) -> None:
+    def __init__(
+        self, switch: Switch, script: CallerScript, config: NumberConfig, direction: Direction = "inbound"
+    ) -> None:
         self._switch = switch
         self._sounds = Hearing(switch.clock, self._on_sound)
         self._armed = False
@@ -48,6 +54,7 @@ class Line:
         self._changes: asyncio.Queue[Pushed | Ended] = asyncio.Queue()
         self.script = script
         self.config = config
+        self.direction = direction
         self.sid = switch.new_sid()
         self.state: CallState = "ringing"
         self.started_at = switch.clock.now()
@@ -56,6 +63,8 @@ class Line:
         self.ended_by = ""
         self.dials: list[DialRecord] = []
         switch.parties[self.sid] = self
+        if direction == "inbound":
+            switch.tokens[self.call_token] = script.from_
 
     # --- what tests and summaries read
 
@@ -69,6 +78,21 @@ class Line:
         """Whether the caller spoke with any buyer."""
         return any(dial.bridged for dial in self.dials)
 
+    @property
+    def number(self) -> str:
+        """The person's own number."""
+        return self.script.from_ if self.direction == "inbound" else self.script.to
+
+    @property
+    def live(self) -> bool:
+        """Whether the person is still there, or still to be called."""
+        return self.state in LIVE
+
+    @property
+    def call_token(self) -> str:
+        """What proves that a further leg may show this caller's number."""
+        return f"CT{hashlib.sha256(self.sid.encode()).hexdigest()}"
+
     def longest_silence_s(self) -> float:
         """The longest unbroken silence after the call was answered."""
         return longest_silence_s(self.heard)
@@ -77,7 +101,7 @@ class Line:
         """How the leg stands, for the REST side."""
         return LegView(
             sid=self.sid, parent_sid=None, from_=self.script.from_, to=self.script.to, status=self.state,
-            direction="inbound", started_at=self.started_at, ended_at=self.ended_at,
+            direction=self.direction, started_at=self.started_at, ended_at=self.ended_at,
             duration_s=None if self.ended_at is None else whole_s(self.answered_at, self.ended_at),
         )  # fmt: skip
 
@@ -113,6 +137,10 @@ class Line:
         if self.state == "in-progress":
             self._changes.put_nowait(Pushed(work))
 
+    def joined(self) -> None:
+        """The person is in a conference now."""
+        self.happened("joined")
+
     def happened(self, when: str) -> None:
         """Something happened that the caller may hang up after."""
         plan = self.script.hang_up
@@ -138,12 +166,13 @@ class Line:
             "From": script.from_,
             "To": script.to,
             "CallStatus": self.state,
-            "Direction": "inbound",
+            "Direction": self.direction,
             "ApiVersion": API_VERSION,
             "Caller": script.from_,
             "Called": script.to,
-            "StirVerstat": "TN-Validation-Passed-A",
         }
+        if self.direction == "inbound":
+            usual |= {"StirVerstat": "TN-Validation-Passed-A", "CallToken": self.call_token}
         for side in ("From", "Caller", "To", "Called"):
             usual |= {f"{side}City": "", f"{side}State": "", f"{side}Country": "US"}
         if script.from_zip is not None:

@@ -1,14 +1,17 @@
 """What happened in the simulation, for tests and summaries. Times are epoch seconds of the clock."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 SoundKind = Literal["silence", "ringback", "prompt", "listening", "hold", "ring", "voice", "apology"]
 
-WebhookKind = Literal["voice", "action", "redirect", "url", "fallback", "status", "leg_status"]
+WebhookKind = Literal[
+    "voice", "action", "redirect", "url", "fallback", "status", "leg_status", "conference", "participant_status", "wait"
+]
+"""``wait`` asks for what those hear who wait for a room to start, or who are on hold in it."""
 
-CallState = Literal["ringing", "in-progress", "completed", "no-answer", "busy", "failed", "canceled"]
+CallState = Literal["queued", "ringing", "in-progress", "completed", "no-answer", "busy", "failed", "canceled"]
 
 
 @dataclass(frozen=True)
@@ -110,3 +113,49 @@ class RestRecord:
     lost: bool = False
     """Accepted, and never applied (a fault)."""
     applied_at: float | None = None
+
+
+@dataclass
+class ParticipantRecord:
+    """One participant of a conference, also one who was dialled for it and never came."""
+
+    call_sid: str
+    number: str
+    """The person's own number, whoever called whom."""
+    label: str | None
+    hearing: Callable[[], list[Sound]] = field(repr=False)
+    joined_at: float | None = None
+    left_at: float | None = None
+    why_left: str | None = None
+    held: list[tuple[float, float | None]] = field(default_factory=list)
+    """When on hold: (from, until); ``None`` while it lasts."""
+    longest_alone_s: float = 0.0
+    """The longest unbroken time with nobody else in the room who was not on hold."""
+
+    @property
+    def heard(self) -> list[Sound]:
+        """What the participant heard while in the room."""
+        if self.joined_at is None:
+            return []
+        end = self.left_at if self.left_at is not None else float("inf")
+        spans = [(sound, max(sound.start, self.joined_at), min(sound.end, end)) for sound in self.hearing()]
+        return [Sound(sound.kind, since, until, sound.detail) for sound, since, until in spans if until > since]
+
+
+@dataclass
+class RoomRecord:
+    """One conference from its first participant to its end."""
+
+    name: str
+    sid: str
+    opened_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+    why_ended: str | None = None
+    call_sid_ending: str | None = None
+    participants: list[ParticipantRecord] = field(default_factory=list)
+    """In the order in which they were dialled or came."""
+
+    def by_label(self, label: str) -> list[ParticipantRecord]:
+        """Those who had this label, one after the other."""
+        return [participant for participant in self.participants if participant.label == label]

@@ -1,19 +1,20 @@
-"""The carrier's REST side: shows, lists and updates calls."""
+"""The carrier's REST side: shows, lists and updates calls, and hands on what is about conferences."""
 
 import asyncio
 import base64
 import hmac
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import formatdate
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from callrouter.simulator.carrier import twiml
-from callrouter.simulator.carrier.line import Fetch, Line
+from callrouter.simulator.carrier.applying import Applying
+from callrouter.simulator.carrier.line import LIVE, Fetch, Line
+from callrouter.simulator.carrier.outbound import OutboundLeg
 from callrouter.simulator.carrier.records import DocumentRecord, RestRecord
+from callrouter.simulator.carrier.rest_answers import Answer, RestError, in_time, not_found, paged, rfc2822
+from callrouter.simulator.carrier.rest_conferences import Conferences
+from callrouter.simulator.carrier.rooms import Rooms
 from callrouter.simulator.carrier.switch import API_VERSION, LegView, Party, Switch
 from callrouter.simulator.server import LoopbackServer
 
@@ -27,20 +28,13 @@ _LIST_PARAMS = frozenset(
 )
 
 
-@dataclass
-class RestError(Exception):
-    """A refusal in the carrier's own terms."""
-
-    status: int
-    code: int
-    message: str
-
-
 class RestSide:
-    """Serves the Calls resource with basic authorisation."""
+    """Serves the Calls and Conferences resources with basic authorisation."""
 
-    def __init__(self, switch: Switch, auth_token: str, port: int = 0) -> None:
+    def __init__(self, switch: Switch, rooms: Rooms, auth_token: str, port: int = 0) -> None:
         self._switch = switch
+        self._applying = Applying(switch)
+        self._conferences = Conferences(switch, rooms, self._applying, f"{self._account}/Conferences")
         pair = base64.b64encode(f"{switch.account_sid}:{auth_token}".encode()).decode()
         self._authorisation = f"Basic {pair}"
         app = web.Application()
@@ -50,8 +44,17 @@ class RestSide:
         self._under_way = 0
 
     @property
+    def outbound(self) -> list[OutboundLeg]:
+        """Every leg that was created for a conference, oldest first."""
+        return self._conferences.legs
+
+    @property
+    def _account(self) -> str:
+        return f"/{API_VERSION}/Accounts/{self._switch.account_sid}"
+
+    @property
     def _root(self) -> str:
-        return f"/{API_VERSION}/Accounts/{self._switch.account_sid}/Calls"
+        return f"{self._account}/Calls"
 
     async def _serve(self, request: web.Request) -> web.Response:
         params = await _params(request)
@@ -62,7 +65,7 @@ class RestSide:
         try:
             await asyncio.sleep(latency_s / 2)
             try:
-                status, body = 200, self._answer(request, params, record)
+                status, body = self._answer(request, params, record)
             except RestError as error:
                 record.code, status = error.code, error.status
                 body = {"code": error.code, "message": error.message, "status": error.status, "more_info": ""}
@@ -72,28 +75,37 @@ class RestSide:
                 "Twilio-Concurrent-Requests": str(self._under_way),
                 "Twilio-Request-Duration": f"{latency_s:.3f}",
             }
+            if body is None:
+                return web.Response(status=status, headers=headers)
             return web.json_response(body, status=status, headers=headers)
         finally:
             self._under_way -= 1
 
-    def _answer(self, request: web.Request, params: dict[str, str], record: RestRecord) -> dict[str, object]:
+    def _answer(self, request: web.Request, params: dict[str, str], record: RestRecord) -> Answer:
         faults = self._switch.faults
         if faults.rest_429_next > 0:
             faults.rest_429_next -= 1
             raise RestError(429, 20429, "Too Many Requests")
         if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), self._authorisation.encode()):
             raise RestError(401, 20003, "Authenticate")
-        if request.path == f"{self._root}.json" and request.method == "GET":
+        path = request.path.removesuffix(".json")
+        conferences = f"{self._account}/Conferences"
+        if path == conferences or path.startswith(f"{conferences}/"):
+            return self._conferences.answer(path[len(conferences) + 1 :], params, record)
+        return 200, self._calls(path, params, record)
+
+    def _calls(self, path: str, params: dict[str, str], record: RestRecord) -> dict[str, object]:
+        if path == self._root and record.method == "GET":
             record.problems += [name for name in params if name not in _LIST_PARAMS]
             return self._list(params)
-        sid = request.path.removeprefix(f"{self._root}/").removesuffix(".json")
+        sid = path.removeprefix(f"{self._root}/")
         party = self._switch.parties.get(sid)
         if party is None:
-            raise RestError(404, 20404, "The requested resource was not found")
-        if request.method == "POST":
+            raise not_found()
+        if record.method == "POST":
             record.problems += [name for name in params if name not in _UPDATE_PARAMS]
             self._update(sid, party, params, record)
-        elif request.method != "GET":
+        elif record.method != "GET":
             raise RestError(405, 20004, "Method not allowed")
         return self._shown(party.view())
 
@@ -102,13 +114,13 @@ class RestSide:
         if "Twiml" not in params and "Url" not in params:
             if params.get("Status") not in {"completed", "canceled"}:
                 raise RestError(400, 21218, "Nothing to update")
-            if status in {"ringing", "in-progress"}:
-                self._later(party.complete, record)
+            if status in LIVE:
+                self._applying.later(party.complete, record)
             return
         if status != "in-progress" or not isinstance(party, Line):
             raise RestError(400, 21220, "Call is not in-progress. Cannot redirect.")
         work = self._pushed(sid, params)
-        self._later(lambda: party.push(work), record)
+        self._applying.later(lambda: party.push(work), record)
 
     def _pushed(self, sid: str, params: dict[str, str]) -> Fetch | twiml.Document:
         if "Twiml" not in params:
@@ -127,44 +139,10 @@ class RestSide:
         document.problems += twiml.problems(root, pushed=True)
         return twiml.Document(tuple(root), None, document)
 
-    def _later(self, act: Callable[[], None], record: RestRecord) -> None:
-        """Apply an accepted update, unless a fault loses it."""
-        faults = self._switch.faults
-        if faults.drop_next_pushes > 0:
-            faults.drop_next_pushes -= 1
-            record.lost = True
-        elif self._switch.rng.random() < faults.push_lost_share:
-            record.lost = True
-        else:
-            self._switch.background.spawn(self._apply(act, record))
-
-    async def _apply(self, act: Callable[[], None], record: RestRecord) -> None:
-        await asyncio.sleep(self._switch.timings.apply_s + self._switch.faults.push_delay_s)
-        record.applied_at = self._switch.clock.now()
-        act()
-
     def _list(self, params: dict[str, str]) -> dict[str, object]:
         views = [party.view() for party in reversed(list(self._switch.parties.values()))]
         wanted = [view for view in views if _matches(view, params)]
-        size = min(max(int(params.get("PageSize", "50")), 1), 1000)
-        page = int(params.get("Page", "0"))
-        shown = wanted[page * size : (page + 1) * size]
-        filters = {name: value for name, value in params.items() if name not in {"Page", "PageToken"}}
-
-        def uri(number: int) -> str:
-            return f"{self._root}.json?{urlencode({**filters, 'PageSize': size, 'Page': number})}"
-
-        return {
-            "calls": [self._shown(view) for view in shown],
-            "page": page,
-            "page_size": size,
-            "start": page * size,
-            "end": page * size + max(len(shown) - 1, 0),
-            "uri": uri(page),
-            "first_page_uri": uri(0),
-            "previous_page_uri": uri(page - 1) if page else None,
-            "next_page_uri": uri(page + 1) if (page + 1) * size < len(wanted) else None,
-        }
+        return paged("calls", wanted, self._shown, params, self._root)
 
     def _shown(self, view: LegView) -> dict[str, object]:
         return {
@@ -177,10 +155,10 @@ class RestSide:
             "to_formatted": view.to,
             "status": view.status,
             "direction": view.direction,
-            "start_time": _rfc2822(view.started_at),
-            "end_time": _rfc2822(view.ended_at),
-            "date_created": _rfc2822(view.started_at),
-            "date_updated": _rfc2822(view.ended_at or view.started_at),
+            "start_time": rfc2822(view.started_at),
+            "end_time": rfc2822(view.ended_at),
+            "date_created": rfc2822(view.started_at),
+            "date_updated": rfc2822(view.ended_at or view.started_at),
             "duration": None if view.duration_s is None else str(view.duration_s),
             "price": None,
             "price_unit": "USD",
@@ -199,31 +177,16 @@ class RestSide:
 
 
 async def _params(request: web.Request) -> dict[str, str]:
+    """The parameters by name; events that are asked for by repeating the name are joined by blanks."""
     body = (await request.read()).decode(errors="replace")
-    return dict(request.query) | dict(parse_qsl(body, keep_blank_values=True))
+    params: dict[str, str] = {}
+    for name, value in [*request.query.items(), *parse_qsl(body, keep_blank_values=True)]:
+        params[name] = f"{params[name]} {value}" if name in params and name.endswith("Event") else value
+    return params
 
 
 def _matches(view: LegView, params: dict[str, str]) -> bool:
     shown = {"To": view.to, "From": view.from_, "Status": view.status, "ParentCallSid": view.parent_sid}
     if any(name in params and params[name] != value for name, value in shown.items()):
         return False
-    # The carrier's start times are whole seconds.
-    started = float(int(view.started_at))
-    after, before, day = params.get("StartTime>"), params.get("StartTime<"), params.get("StartTime")
-    if after and started < _epoch(after):
-        return False
-    if before and started > _epoch(before) + (86_399 if len(before) == len("2026-01-01") else 0):
-        return False
-    return not day or 0 <= started - _epoch(day) < 86_400
-
-
-def _epoch(text: str) -> float:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise RestError(400, 20001, "Not a date") from error
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-
-
-def _rfc2822(at: float | None) -> str | None:
-    return None if at is None else formatdate(at).replace("-0000", "+0000")
+    return in_time(view.started_at, "StartTime", params)

@@ -195,4 +195,4 @@ NOUNS: Mapping[str, Spec] = {
 
 SSML = _SSML
 EXECUTED_VERBS = frozenset({"Say", "Play", "Pause", "Gather", "Redirect", "Hangup", "Reject", "Dial"})
-EXECUTED_NOUNS = frozenset({"Number"})
+EXECUTED_NOUNS = frozenset({"Number", "Conference"})

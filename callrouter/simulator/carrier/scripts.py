@@ -19,10 +19,10 @@ class HangUp:
     """When the caller hangs up: ``after_s`` seconds after something happened.
 
     ``after``: the arrival; ``on_hold``: hold audio first plays; ``ringing``: a buyer's phone starts ringing;
-    ``bridged``: the bridge; ``asked``: the prompt for the zip starts.
+    ``bridged``: the bridge; ``asked``: the prompt for the zip starts; ``joined``: the caller enters a conference.
     """
 
-    when: Literal["after", "on_hold", "ringing", "bridged", "asked"]
+    when: Literal["after", "on_hold", "ringing", "bridged", "asked", "joined"]
     after_s: float = 0.0
 
 
@@ -49,7 +49,10 @@ class CallerScript:
 
 @dataclass(frozen=True)
 class PhoneScript:
-    """What a dialled number does. ``ring_s`` is the time from the dial to the result, whichever it is."""
+    """What a dialled number does. ``ring_s`` is the time from the dial to the result, whichever it is.
+
+    In a conference ``talk_s`` counts from joining, and with ``hangs_up="caller"`` this phone never hangs up.
+    """
 
     ring_s: float = 2.0
     result: Literal["answer", "busy", "no_answer", "failed"] = "answer"
@@ -82,6 +85,8 @@ class CarrierTimings:
     webhook_ceiling_s: float = 15.0
     status_reorder_s: float = 2.0
     """The most that `CarrierFaults.reorder_status` delays a status callback."""
+    creates_per_s: float = 1.0
+    """How many legs that REST creates are started in a second; the others queue."""
 
 
 @dataclass
@@ -92,6 +97,8 @@ class CarrierFaults:
     """So many of the next updates are accepted and never applied."""
     rest_429_next: int = 0
     """So many of the next REST requests are refused for load, unprocessed."""
+    lose_creates: int = 0
+    """So many of the next legs that REST creates are accepted and never dialled."""
     push_lost_share: float = 0.0
     push_delay_s: float = 0.0
     duplicate_webhooks: bool = False

@@ -32,7 +32,21 @@ class LegView:
 
 
 class Party(Protocol):
-    """A leg that the REST side can show and end."""
+    """A leg that the REST side can show and end, and whose person can hang up."""
+
+    @property
+    def number(self) -> str:
+        """The person's own number."""
+        ...
+
+    @property
+    def live(self) -> bool:
+        """Whether the person is there, or being called."""
+        ...
+
+    def hang_up(self) -> None:
+        """The person hangs up."""
+        ...
 
     def view(self) -> LegView:
         """How it stands."""
@@ -79,6 +93,10 @@ class Switch:
     documents: list[DocumentRecord] = field(default_factory=list)
     parties: dict[str, Party] = field(default_factory=dict)
     """Every leg by its sid, oldest first."""
+    verified: set[str] = field(default_factory=set)
+    """Numbers that are not ours and may be shown all the same."""
+    tokens: dict[str, str] = field(default_factory=dict)
+    """The caller's number behind each call token."""
 
     def new_sid(self) -> str:
         """An id for a leg."""

@@ -125,6 +125,11 @@ def _check_children(element: ET.Element, spec: schema.Spec, pushed: bool) -> lis
         nouns = [child.tag for child in element]
         if not nouns and not (element.text or "").strip():
             found.append("Dial: nobody to dial")
+        if "Conference" in nouns and len(nouns) > 1:
+            found.append("Dial: a Conference beside other nouns")
+    if element.tag == "Conference" and not (element.text or "").strip():
+        found.append("Conference: no name")
+    if element.tag == "Dial":
         found += [f"Dial: {noun} is not simulated" for noun in set(nouns) & set(schema.NOUNS) - schema.EXECUTED_NOUNS]
     return found
 
