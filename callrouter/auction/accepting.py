@@ -51,9 +51,10 @@ async def _verdict(
     request = adapter.build_accept(ask, account, quote, allowed_ms(known.sheet, budget))
     if isinstance(request, Decline):
         return masked(request, masker)
-    # The partner counts posts, too.
-    if known.sheet.limits and not await deps.limits.admit_post(entry.adapter, known.sheet, account):
-        return Decline(reason=Reason.NOT_CALLED_RATE_LIMITED)
+    # The partner counts posts, too; and it may have been switched off since its bid.
+    admission = await deps.limits.admit_post(entry.adapter, known.sheet, account, ask.plan)
+    if admission.reason is not None:
+        return Decline(reason=admission.reason)
     answer, received_at = await ask_buyer(
         deps,
         known.sheet,

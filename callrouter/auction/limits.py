@@ -1,4 +1,4 @@
-"""Whether a buyer may be asked now: its guards, rate windows and health, shared by every instance.
+"""Whether a buyer may be asked now: its switch, guards, rate windows and health, shared by every instance.
 
 One round trip an ask, and a second one for the offer of a buyer that has a dollar cap.
 """
@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from callrouter.auction.guards import Seat
 from callrouter.auction.seats import guard_document
+from callrouter.auction.switches import switch_field
 from callrouter.buyers.base import Account
 from callrouter.buyers.base.sheet import Sheet
 from callrouter.domain.offer import Decline
@@ -44,6 +45,7 @@ class Admission(StrEnum):
     """What the engine says to one ask."""
 
     ADMITTED = "admitted"
+    SWITCHED_OFF = "switched_off"
     LIMITED = "limited"
     UNHEALTHY = "unhealthy"
     DUPLICATE = "duplicate"
@@ -76,7 +78,8 @@ def speaks_ill(reason: Reason | None, waited_s: float, sheet: Sheet) -> bool | N
 class Limits:
     """Admissions, seats and health in the engine.
 
-    Without it buyers are asked all the same, and that is counted; but none whose guards it keeps.
+    Without it buyers are asked all the same, and that is counted; but none whose guards it keeps. So a buyer without
+    such guards that is switched off may be asked while the engine is out: where the switch is kept.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -88,18 +91,20 @@ class Limits:
     async def admit(self, adapter: str, sheet: Sheet, account: Account, seat: Seat | None = None) -> Admission:
         """One atomic step: admitted, counted and seated, or declined at once. Never raises for a lost engine.
 
-        A call that has a seat keeps it: it is never counted twice.
+        A call that has a seat keeps it: it is never counted twice. ``seat`` also says whose switch is looked at.
         """
+        switch = switch_field(seat.plan, seat.buyer) if seat else ""
         if seat is None or not seat.guards.counted:
-            return await self._admit(adapter, sheet, account, None)
-        return await self._whole(self._admit(adapter, sheet, account, seat), seat)
+            return await self._admit(adapter, sheet, account, None, switch)
+        return await self._whole(self._admit(adapter, sheet, account, seat, switch), seat)
 
-    async def admit_post(self, adapter: str, sheet: Sheet, account: Account) -> bool:
-        """Whether the partner's rate windows have room for a post, which is then counted.
+    async def admit_post(self, adapter: str, sheet: Sheet, account: Account, plan: str) -> Admission:
+        """Whether a post to this buyer of the plan may go out; it is then counted in the partner's rate windows.
 
+        ``SWITCHED_OFF`` and ``LIMITED`` speak against it: a bid is not taken up once its buyer is switched off.
         Its seat it has from the ping, and its partner's health is no reason to drop a bid that was just made.
         """
-        return await self._admit(adapter, sheet, account, None, one_in=1) is not Admission.LIMITED
+        return await self._admit(adapter, sheet, account, None, switch_field(plan, account.buyer), one_in=1)
 
     async def book(self, seat: Seat, payout: Decimal, now: float) -> Decline | None:
         """Reserve what the buyer has offered, or why its dollar caps have no room for it; then release the seat.
@@ -116,22 +121,26 @@ class Limits:
             self._later(self._release(seat))
 
     async def _admit(
-        self, adapter: str, sheet: Sheet, account: Account, seat: Seat | None, one_in: int = PROBE_ONE_IN
+        self,
+        adapter: str,
+        sheet: Sheet,
+        account: Account,
+        seat: Seat | None,
+        switch: str,
+        one_in: int = PROBE_ONE_IN,
     ) -> Admission:
         keys = self._engine.keys
-        windows = [
+        windows: list[str | int] = [
             number
             for limit in sheet.limits
             for number in (limit.calls, round(limit.per_s * 1000) + sheet.limit_margin_ms)
         ]
         guard = json.dumps(guard_document(seat, seat.asked_at, keys)) if seat else ""
+        of = [keys.limit(limit_scope(adapter, account)), keys.health(health_scope(adapter, account)), keys.switches]
+        ask = [self._engine.time_arg(), PROBE_INTERVAL_MS, one_in, LIMIT_TTL_S * 1000, guard, switch, *windows]
         try:
             async with asyncio.timeout(ADMIT_TIMEOUT_S):
-                said = await self._engine.run(
-                    "admit",
-                    [keys.limit(limit_scope(adapter, account)), keys.health(health_scope(adapter, account))],
-                    [self._engine.time_arg(), PROBE_INTERVAL_MS, one_in, LIMIT_TTL_S * 1000, guard, *windows],
-                )
+                said = await self._engine.run("admit", of, ask)
         except (TimeoutError, EngineUnavailable):
             if seat is not None:
                 log.warning("buyer with guards not asked, engine out", extra={"buyer": account.buyer})

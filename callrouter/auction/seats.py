@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -96,14 +96,7 @@ def guard_document(seat: Seat, now: float, keys: Keys) -> dict[str, object]:
         "tag": str(int(seat.asked_at * 1000)),
         "keep_ms": int(min(seat.keep_s, SEAT_LONGEST_S) * 1000),
         "seat": _seat(keys, seat.plan, seat.buyer),
-        "caps": [
-            {
-                "of": "cents" if cap.of == "dollars" else cap.of,
-                "most": _cents(cap.most) if cap.of == "dollars" else int(cap.most),
-                "used": keys.used(seat.plan, seat.buyer, cap.per, bucket(cap.per, guards.time_zone, now)),
-            }
-            for cap in guards.caps
-        ],
+        "caps": _caps(keys, seat.plan, seat.buyer, guards, now),
         "spacing_ms": round(guards.spacing_s * 1000),
         "last": keys.last_ask(seat.plan, seat.buyer),
     }
@@ -123,6 +116,26 @@ def bucket(per: Per, time_zone: str, now: float) -> str:
     return datetime.fromtimestamp(now, ZoneInfo(time_zone)).strftime(_BUCKETS[per])
 
 
+def bucket_ends(per: Per, time_zone: str, now: float) -> float | None:
+    """When the calendar hour, day or month that ``now`` is in is over (epoch s); ``None``: never."""
+    if per == "ever":
+        return None
+    zone = ZoneInfo(time_zone)
+    local = datetime.fromtimestamp(now, zone)
+    if per == "hour":
+        # Counted on, and not looked up: the clocks may be changed at the hour's end.
+        return now - (local.minute * 60 + local.second + local.microsecond / 1e6) + 3600
+    begins = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    if per == "day":
+        return (begins + timedelta(days=1)).timestamp()
+    return (begins.replace(day=1) + timedelta(days=32)).replace(day=1).timestamp()
+
+
+def held_document(plan: str, buyer: str, guards: Guards, now: float, keys: Keys) -> dict[str, object]:
+    """A buyer's seats and caps, as ``buyers_look`` reads them at ``now`` (epoch s)."""
+    return {"seat": _seat(keys, plan, buyer), "caps": _caps(keys, plan, buyer, guards, now)}
+
+
 def digest(phone: str) -> str:
     """What stands for a phone number in a key."""
     return hashlib.sha256(phone.encode()).hexdigest()[:20]
@@ -130,6 +143,17 @@ def digest(phone: str) -> str:
 
 def _seat(keys: Keys, plan: str, buyer: str) -> dict[str, str]:
     return {part: keys.seats(plan, buyer, part) for part in ("asked", "dialled", "talking", "held")}
+
+
+def _caps(keys: Keys, plan: str, buyer: str, guards: Guards, now: float) -> list[dict[str, object]]:
+    return [
+        {
+            "of": "cents" if cap.of == "dollars" else cap.of,
+            "most": _cents(cap.most) if cap.of == "dollars" else int(cap.most),
+            "used": keys.used(plan, buyer, cap.per, bucket(cap.per, guards.time_zone, now)),
+        }
+        for cap in guards.caps
+    ]
 
 
 def _used(keys: Keys, plan: str, buyer: str, guards: Guards, now: float) -> list[dict[str, object]]:

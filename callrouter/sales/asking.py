@@ -192,9 +192,8 @@ def _built(deps: Deps, lead: Lead, buyer: str, step: Step, quote: Quote | None) 
 async def _kept_out(deps: Deps, lead: Lead, made: Ready, *, bare: bool) -> Decline | None:
     entry, sheet = lead.entry(made.buyer), made.known.sheet
     if bare or (made.step == "post" and made.quote is not None):
-        if sheet.limits and not await deps.limits.admit_post(entry.adapter, sheet, made.account):
-            return Decline(reason=Reason.NOT_CALLED_RATE_LIMITED)
-        return None
+        admission = await deps.limits.admit_post(entry.adapter, sheet, made.account, lead.plan.plan)
+        return None if admission.reason is None else Decline(reason=admission.reason)
     refusal = refused(entry.guards, lead.ask, deps.clock.now())
     if refusal is not None:
         return refusal

@@ -159,6 +159,6 @@ async def test_a_post_to_an_unhealthy_buyer_goes_out_and_is_counted(engine_socke
     engine = open_engine(engine_socket, clock, keys)
     limits = Limits(engine)
     await engine.raw("hset", lambda r: r.hset(keys.health(health_scope("contactability", ACCOUNT)), "out", "1"))
-    posts = [await limits.admit_post("contactability", SHEET, ACCOUNT) for _ in range(7)]
-    assert posts == [True] * 5 + [False] * 2
+    posts = [await limits.admit_post("contactability", SHEET, ACCOUNT, "auto") for _ in range(7)]
+    assert posts == [Admission.ADMITTED] * 5 + [Admission.LIMITED] * 2
     await engine.close()

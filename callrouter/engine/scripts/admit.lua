@@ -1,10 +1,12 @@
--- May one request go out to a buyer account now? Its guards, its health and every rate window in one step.
--- KEYS: 1 list of admission times (ms, newest first), 2 hash of the account's health
+-- May one request go out to a buyer account now? Its switch, guards, health and every rate window in one step.
+-- KEYS: 1 list of admission times (ms, newest first), 2 hash of the account's health, 3 hash of switched-off buyers
 -- ARGV: 1 time, 2 ms between probes of an unhealthy buyer, 3 of how many asks one passes anyway,
 --       4 time to live of the list (ms), 5 the entry's guard (JSON, see _guards.lua) or '',
---       then pairs: calls, window (ms, margin included)
--- Returns 'admitted', 'limited', 'unhealthy', 'duplicate', 'cap_attempts', 'cap_connects', 'cap_qualified',
--- 'cap_dollars', 'concurrency' or 'spacing'. A refused ask uses nothing up; an admitted one has its seat.
+--       6 the buyer's field among the switches or '', then pairs: calls, window (ms, margin included)
+-- Returns 'admitted', 'switched_off', 'limited', 'unhealthy', 'duplicate', 'cap_attempts', 'cap_connects',
+-- 'cap_qualified', 'cap_dollars', 'concurrency' or 'spacing'. A refused ask uses nothing up; an admitted one has its
+-- seat.
+if ARGV[6] ~= '' and redis.call('HEXISTS', KEYS[3], ARGV[6]) == 1 then return 'switched_off' end
 local now = time_ms(ARGV[1])
 local guard = ARGV[5] ~= '' and cjson.decode(ARGV[5])
 if guard then
@@ -21,7 +23,7 @@ if out then
 end
 if not probe then return 'unhealthy' end
 local longest = 0
-for i = 6, #ARGV, 2 do
+for i = 7, #ARGV, 2 do
   local calls, window = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
   if calls > longest then longest = calls end
   -- The admission that was `calls` ago must have left the window.
