@@ -9,6 +9,7 @@ from random import Random
 
 import aiohttp
 
+from callrouter.after_step import AfterStep
 from callrouter.api.callers import known_caller
 from callrouter.auction.deps import Deps
 from callrouter.auction.limits import Limits
@@ -20,21 +21,20 @@ from callrouter.callbacks.outbox import Job, JobKind, Outbox
 from callrouter.callbacks.outcome import DeliveryOutcome
 from callrouter.callbacks.worker import OutboxWorker
 from callrouter.calls.auctioneer import Auctioneer
+from callrouter.calls.buyers import Buyers
 from callrouter.calls.flow import CallFlow
 from callrouter.calls.hearts import Hearts
-from callrouter.calls.measured import BuyerMeasures, measure_into
+from callrouter.calls.measured import BuyerMeasures
 from callrouter.calls.progress import Progress
 from callrouter.calls.reading import Calls
-from callrouter.calls.setting import Step
 from callrouter.calls.spool import Spool
 from callrouter.calls.store import CallStore
 from callrouter.calls.sweeper import Sweeper
-from callrouter.calls.told import tell
 from callrouter.carrier.twilio.rest import TwilioCarrier
 from callrouter.carrier.twilio.urls import Urls
 from callrouter.carrier.twilio.webhooks import Secrets, Webhooks
 from callrouter.dialplan import Callback, Plan
-from callrouter.domain.call import Call, CallKind, CallState
+from callrouter.domain.call import CallKind
 from callrouter.domain.caller import Caller
 from callrouter.domain.clock import Clock
 from callrouter.engine import embedded
@@ -51,8 +51,10 @@ from callrouter.plans import PlanBook, Plans
 from callrouter.sales.book import SaleBook
 from callrouter.sales.progress import SaleProgress, tally
 from callrouter.sales.seller import LeadSale
-from callrouter.settings import Settings
+from callrouter.settings import Role, Settings
 from callrouter.tasks import ended
+from callrouter.transfers.conductor import Conductor
+from callrouter.transfers.desk import Desk
 
 DRAIN_S = 12.0
 """How long a stopping instance waits for its auctions: longer than any default deadline."""
@@ -82,6 +84,8 @@ class Instance:
         self.metrics = Metrics()
         self.catalogue = Catalogue.load(settings.buyers)
         self.plan_book = PlanBook(settings.dialplans, environ, self.catalogue.check_entry, self.catalogue.buys)
+        self.own_numbers = _OwnNumbers(self.plan_book)
+        """The numbers on which the dialplans in use take calls."""
         self.plans: dict[str, Plan] = {}
         """Every plan that this instance has known, by name: live calls outlast a deleted file."""
         self._environ = environ
@@ -116,8 +120,9 @@ class Instance:
         )
         self.store = CallStore(self.engine)
         spool = Spool(settings.data_dir / "spool")
+        self._after_step = AfterStep(self.metrics)
         progress = Progress(
-            self.store, spool, clock, self.name, carrier.capabilities, self.plans.get, self._measured(), self._plan_at
+            self.store, spool, clock, self.name, carrier.capabilities, self.plans.get, self._after_step, self._plan_at
         )
         self.hearts = Hearts(self.engine, clock, self.name)
         closes(self.hearts.stop)
@@ -132,6 +137,8 @@ class Instance:
         self.worker = OutboxWorker(self.outbox, handlers, clock, self._rng, self._delivered)
         closes(self.worker.stop)
         self.calls = Calls(self.store, self.ledger, self.outbox, self.plans)
+        self.buyers = Buyers(self.engine, self.ledger, lambda: self.plan_book.current.by_name, self.catalogue, clock)
+        self._after_step.wake_drainer, self._after_step.wake_worker = self.drainer.notify, self.worker.notify
         await self._begin()
         self._started = True
 
@@ -154,7 +161,7 @@ class Instance:
             outbound=outbound,
             limits=limits,
             catalogue=self.catalogue,
-            own_numbers=_OwnNumbers(self.plan_book),
+            own_numbers=self.own_numbers,
             observer=BuyerMeasures(self.metrics),
             policy=HighestPayout(),
         )
@@ -170,6 +177,7 @@ class Instance:
             plan_for=self.plan_for,
             known_caller=self._known_caller,
         )
+        self.conductor = self._take_transfers(progress, carrier)
         self.sweeper = Sweeper(
             engine=self.engine,
             progress=progress,
@@ -179,12 +187,32 @@ class Instance:
             clock=self._clock,
             plan_for=self.plan_for,
             known_caller=self._known_caller,
+            attend=self.conductor.attend,
         )
         secrets = Secrets(
             self.settings.twilio_auth_token.get_secret_value(),
             {key: secret.get_secret_value() for key, secret in self.settings.twilio_signing_keys.items()},
         )
-        self.webhooks = Webhooks(self.flow, urls, secrets, self._clock, self.metrics)
+        self.webhooks = Webhooks(self.flow, urls, secrets, self._clock, self.metrics, self.plans.get)
+
+    def _take_transfers(self, progress: Progress, carrier: TwilioCarrier) -> Conductor:
+        """What agents hand callers over with."""
+        conductor = Conductor(progress, carrier, self.hearts, self._clock, self.flow.went_on)
+        conductor.running = self.auctioneer.running
+        self._stack.push_async_callback(conductor.drain)
+        self._after_step.carry_out = self.flow.on_orders = conductor.take
+        self.desk = Desk(
+            progress=progress,
+            auctioneer=self.auctioneer,
+            carrier=carrier,
+            clock=self._clock,
+            rng=self._rng,
+            plans=lambda: self.plan_book.current.by_name,
+            known_caller=self._known_caller,
+            own_numbers=self.own_numbers,
+            went_on=self.flow.went_on,
+        )
+        return conductor
 
     async def drain(self) -> None:
         """No new auctions here; wait for the live ones. What is left is taken over by others."""
@@ -204,6 +232,11 @@ class Instance:
     def plan_for(self, number: str) -> tuple[Plan, CallKind] | None:
         """The plan of one of our numbers, and how a call to it came in."""
         return self.plan_book.current.by_number.get(number)
+
+    def shows_payout(self, plan: str, role: Role) -> bool:
+        """Whether a plan shows this role what offers pay; one that is not known any more shows it to operators."""
+        known = self.plans.get(plan)
+        return role.value in known.transfers.payout_for if known else role is not Role.AGENT
 
     async def unready(self) -> list[str]:
         """Why this instance should get no calls; empty when it should."""
@@ -295,9 +328,6 @@ class Instance:
         found = self.plan_for(number)
         return found[0] if found else None
 
-    def _measured(self) -> "MeasureAndWake":
-        return MeasureAndWake(self)
-
     async def _known_caller(self, phone: str) -> Caller | None:
         return await known_caller(self.engine, phone)
 
@@ -319,22 +349,6 @@ class Instance:
 
     def _ledger_failed(self, operation: str) -> None:
         self.metrics.ledger_errors.inc()
-
-
-class MeasureAndWake:
-    """Counts each stored step, and wakes whoever has work from it."""
-
-    def __init__(self, instance: Instance) -> None:
-        self._instance = instance
-        self._measure = measure_into(instance.metrics)
-
-    def __call__(self, before: Call | None, after: Call, step: Step) -> None:
-        self._measure(before, after, step)
-        tell(before, after)
-        if after.state is CallState.ENDED:
-            self._instance.drainer.notify()
-        if step.callback is not None or step.sale is not None or step.withdraws_callback:
-            self._instance.worker.notify()
 
 
 class _OwnNumbers(Container[str]):

@@ -13,7 +13,10 @@ from callrouter.dialplan import Plan
 from callrouter.domain.call import AttemptResult, Outcome
 from callrouter.domain.reasons import RESULT_LABELS, Family
 
-ENDPOINTS = ("voice", "zip", "hold", "dial", "leg", "status", "fallback")
+ENDPOINTS = (
+    *("voice", "zip", "pin", "hold", "dial", "leg", "status", "fallback"),
+    *("room", "party", "out", "music"),
+)
 WEBHOOK_RESULTS = ("answered", "refused", "forbidden", "bad_request", "failed")
 AUCTION_OUTCOMES = ("sold", "no_offer", "nobody_called", "caller_gone", "handed_over", "failed")
 OVERHEAD_STAGES = ("prepare", "decide", "respond")
@@ -26,22 +29,10 @@ SALE_RESULTS = ("sold", "outbid", "uncertain", "no_offer", "error", "not_called"
 TRANSFER_RESULTS = ("offered", "unsold", "bridged", "cancelled")
 ENGINE_OPERATIONS = (
     *("commit", "admit", "health", "beat", "look", "job_claim", "job_done", "job_retry", "job_requeue"),
-    *("job_stand", "job_withdraw", "job_due", "sale_intent", "sale_step", "sale_end", "guard_book", "guard_release"),
-    *(
-        "job_cancel",
-        "get",
-        "set",
-        "delete",
-        "hgetall",
-        "hmget",
-        "hsetnx",
-        "hset",
-        "zrange",
-        "zcount",
-        "ping",
-        "ledger",
-        "other",
-    ),
+    *("job_stand", "job_withdraw", "job_due", "job_cancel", "sale_intent", "sale_step", "sale_end"),
+    *("guard_book", "guard_release", "buyers_look", "reply_claim", "reply_settle", "sign_in"),
+    *("get", "set", "getex", "delete", "hgetall", "hmget", "hsetnx", "hset", "hdel"),
+    *("zrange", "zrevrange", "zcount", "ping", "ledger", "other"),
 )
 
 _FAST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 4, 8, 15)

@@ -3,7 +3,7 @@
 import difflib
 import importlib.util
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -19,6 +19,7 @@ MIN_TOKEN_LENGTH = 16
 MASK = "***"
 
 _TWILIO_ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}")
+_API_KEY = re.compile(r"SK[0-9a-fA-F]{32}")
 _OTHER_ACCOUNT = re.compile(r"[0-9A-Za-z-]{1,64}")
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,39}")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -72,6 +73,9 @@ class Settings(BaseModel):
     twilio_api_url: str = TWILIO_API_URL
     twilio_signing_keys: Mapping[str, SecretStr] = {}
     """Secrets by key for the newer HMAC-SHA256 signatures."""
+    twilio_api_key: str = ""
+    """With its secret it lets agents' browsers be phones; empty means that they cannot."""
+    twilio_api_secret: SecretStr = SecretStr("")
     given: frozenset[str] = Field(default=frozenset(), repr=False)
     """Names of the variables that were set."""
 
@@ -81,6 +85,7 @@ class Settings(BaseModel):
         urls = (self.redis_url, self.database_url)
         held = (
             self.twilio_auth_token,
+            self.twilio_api_secret,
             *self.twilio_signing_keys.values(),
             *(token.token for token in self.api_tokens),
         )
@@ -112,7 +117,7 @@ def read_settings(environ: Mapping[str, str], *, serving: bool = True) -> Settin
                 mistakes.append(Mistake(ENVIRONMENT, name, str(wrong)))
         elif serving and name in _REQUIRED:
             mistakes.append(Mistake(ENVIRONMENT, name, f"set it: {_REQUIRED[name]}"))
-    mistakes += _account_mistakes(values)
+    mistakes += _account_mistakes(values) + _api_key_mistakes(values, given)
     if mistakes:
         raise ConfigurationError(mistakes)
     return Settings.model_validate({**values, "given": frozenset(given)})
@@ -131,6 +136,8 @@ def effective(settings: Settings) -> list[tuple[str, str, str]]:
         "TWILIO_ACCOUNT_SID": settings.twilio_account_sid or "(not set)",
         "TWILIO_AUTH_TOKEN": MASK if settings.twilio_auth_token.get_secret_value() else "(not set)",
         "TWILIO_API_URL": settings.twilio_api_url,
+        "TWILIO_API_KEY": settings.twilio_api_key or "(not set: no browser phones)",
+        "TWILIO_API_SECRET": MASK if settings.twilio_api_secret.get_secret_value() else "(not set)",
         "TWILIO_SIGNING_KEYS": _listed(f"{key}:{MASK}" for key in settings.twilio_signing_keys),
     }
     return [(name, value, ENVIRONMENT if name in settings.given else "default") for name, value in shown.items()]
@@ -254,6 +261,8 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "TWILIO_ACCOUNT_SID": ("twilio_account_sid", str),
     "TWILIO_AUTH_TOKEN": ("twilio_auth_token", SecretStr),
     "TWILIO_API_URL": ("twilio_api_url", _api_url),
+    "TWILIO_API_KEY": ("twilio_api_key", str),
+    "TWILIO_API_SECRET": ("twilio_api_secret", SecretStr),
     "TWILIO_SIGNING_KEYS": ("twilio_signing_keys", _signing_keys),
 }
 
@@ -283,6 +292,19 @@ def _account_mistakes(values: Mapping[str, object]) -> list[Mistake]:
     if not isinstance(sid, str) or (_TWILIO_ACCOUNT if own else _OTHER_ACCOUNT).fullmatch(sid):
         return []
     return [Mistake(ENVIRONMENT, "TWILIO_ACCOUNT_SID", "must be AC and 32 hexadecimal digits (not an API key, SK…)")]
+
+
+def _api_key_mistakes(values: Mapping[str, object], given: Collection[str]) -> list[Mistake]:
+    """An API key and its secret go together."""
+    pair = ("TWILIO_API_KEY", "TWILIO_API_SECRET")
+    other = {pair[0]: pair[1], pair[1]: pair[0]}
+    missing = [name for name in pair if name not in given and other[name] in given]
+    found = [Mistake(ENVIRONMENT, name, f"set it too, or unset {other[name]}") for name in missing]
+    key = values.get("twilio_api_key")
+    own = values.get("twilio_api_url", TWILIO_API_URL) == TWILIO_API_URL
+    if isinstance(key, str) and own and not _API_KEY.fullmatch(key):
+        found.append(Mistake(ENVIRONMENT, "TWILIO_API_KEY", "must be SK and 32 hexadecimal digits, as Twilio shows it"))
+    return found
 
 
 def _masked_url(url: str | None) -> str | None:

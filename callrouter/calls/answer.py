@@ -8,7 +8,11 @@ from callrouter.dialplan import Plan
 
 @dataclass(frozen=True)
 class Answer:
-    """What the carrier is told, and the plan whose words it uses."""
+    """What the carrier is told, and the plan whose words it uses.
+
+    ``call`` is the call's id where that is not the id of the leg that hears it; the carrier is given it to bring back.
+    """
 
     command: Command
     plan: Plan | None
+    call: str = ""

@@ -1,7 +1,7 @@
 """Runs the auctions of this instance's calls, and brings each decision to its caller.
 
 The decision goes to the webhook that is still open, when there is one, else by push to the live call.
-If the push is lost the caller's next poll answers the same dial (``transitions.standing``).
+If the push is lost the caller's next poll answers the same dial (``selling.standing``).
 """
 
 import asyncio
@@ -17,11 +17,12 @@ from callrouter.auction.runner import seat_of
 from callrouter.buyers.base import Ask
 from callrouter.calls import transitions
 from callrouter.calls.progress import Applied, Progress
+from callrouter.calls.selling import Decide, fail
 from callrouter.calls.setting import Setting, Step
 from callrouter.carrier.seam import Carrier, Command, PushResult
 from callrouter.dialplan import Plan
 from callrouter.domain.call import Acceptance, AuctionRun, Call, CallState
-from callrouter.domain.offer import BuyerResult, Decline
+from callrouter.domain.offer import BuyerResult, Decline, Offer
 from callrouter.domain.reasons import Reason
 from callrouter.errors import CarrierUnavailable, EngineUnavailable
 from callrouter.metrics import Metrics
@@ -104,6 +105,12 @@ class Auctioneer:
         """Whether this instance runs an auction of this call now."""
         return sid in self._tasks
 
+    async def settled(self, sid: str, timeout_s: float) -> None:
+        """Wait until the auction of this call that runs here is decided, if one does."""
+        task = self._tasks.get(sid)
+        if task is not None:
+            await asyncio.wait([task], timeout=max(0.0, timeout_s))
+
     def caller_left(self, sid: str) -> None:
         """The call has ended: nobody waits for its auction any more."""
         task = self._tasks.get(sid)
@@ -173,7 +180,7 @@ class Auctioneer:
         applied = await self._settle(
             call,
             f"auction:{run.no}",
-            lambda c, at: transitions.auction_closed(c, run.no, closed.offers, closed.closed_by, at),
+            lambda c, at: transitions.auction_closed(c, run.no, self._ranked(c, closed.offers), closed.closed_by, at),
         )
         self._metrics.auction_overhead.labels("decide").observe(clock.monotonic() - decided)
         if applied is not None or self._over(call.sid):
@@ -185,6 +192,14 @@ class Auctioneer:
             return applied, "sold"
         asked = any(result.asked_at is not None for result in closed.results)
         return applied, "no_offer" if asked else "nobody_called"
+
+    def _ranked(self, call: Call, offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
+        """The new offers, among those that a warm transfer has in hand of buyers that made none now."""
+        if call.transfer is None or not call.offers:
+            return offers
+        new = {offer.buyer for offer in offers}
+        standing = [offer for offer in call.offers if offer.buyer not in new]
+        return self._deps.policy.rank([*offers, *standing], self._deps.clock.now())
 
     async def _accept(self, call: Call, acceptance: Acceptance, plan: Plan) -> Applied | None:
         """Post to the buyer of the bid that is to be dialled; ``None`` when the call has moved on without it."""
@@ -237,7 +252,7 @@ class Auctioneer:
         mine = f"{run.no}:"
         return {key.removeprefix(mine): result for key, result in replies.items() if key.startswith(mine)}
 
-    async def _settle(self, call: Call, event_id: str, decide: transitions.Decide) -> Applied | None:
+    async def _settle(self, call: Call, event_id: str, decide: Decide) -> Applied | None:
         """Store the decision; without the engine it is taken from memory and spooled.
 
         What follows from it runs here, too, also while the instance drains.
@@ -261,9 +276,7 @@ class Auctioneer:
 
     async def _give_up(self, call: Call) -> None:
         try:
-            applied = await self._settle(
-                call, "auction failed", lambda c, at: transitions.fail(c, at, "the auction failed")
-            )
+            applied = await self._settle(call, "auction failed", lambda c, at: fail(c, at, "the auction failed"))
             if applied is not None:
                 await self._deliver(applied)
         except Exception:
@@ -271,21 +284,22 @@ class Auctioneer:
 
     async def _deliver(self, applied: Applied) -> None:
         webhook = self._webhooks.pop(applied.call.sid, None)
-        if applied.command is None or (webhook is not None and webhook.answer(applied.command)):
+        line = applied.call.line
+        if applied.command is None or line is None or (webhook is not None and webhook.answer(applied.command)):
             return
-        await self._push(applied)
+        await self._push(applied, line)
 
-    async def _push(self, applied: Applied) -> None:
+    async def _push(self, applied: Applied, line: str) -> None:
         sid, command = applied.call.sid, applied.command
         for _ in range(PUSH_TRIES):
             if command is None or not await self._still_wanted(applied):
                 return
-            result = await self._carrier.push(sid, applied.call.plan, command)
+            result = await self._carrier.push(line, applied.call.plan, command, sid)
             self._metrics.pushes.labels(result.value).inc()
             if result is not PushResult.NOT_LIVE:
                 return  # done, or unknown: then the poll answers, and nothing is sent twice
             try:
-                leg = await self._carrier.look_up(sid)
+                leg = await self._carrier.look_up(line)
             except CarrierUnavailable:
                 return
             if leg is None or leg.status.final:

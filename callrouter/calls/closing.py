@@ -55,6 +55,14 @@ def hears_again(call: Call) -> bool:
     return any(owed is not None and not owed.startswith("none") for owed in (call.callback, call.sale))
 
 
+def farewell(call: Call) -> Farewell:
+    """Which words an ended call is let go with: they promise a callback only when one is owed."""
+    owed = hears_again(call)
+    if call.outcome is Outcome.FAILED:
+        return Farewell.FAILED_CALLBACK if owed else Farewell.FAILED
+    return Farewell.UNSOLD_CALLBACK if owed else Farewell.UNSOLD
+
+
 def orphaned(call: Call, now: float) -> Step:
     """End a call whose plan is gone, and whose number no plan has: nothing says what it is owed, or by whom."""
     why = "none: no plan has this number any more"

@@ -7,37 +7,48 @@ callback when we are at fault.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
-from callrouter.calls import transitions
+from callrouter.calls import rooms, transitions
 from callrouter.calls.answer import Answer
 from callrouter.calls.arrivals import PlanFor, caller_phone
 from callrouter.calls.auctioneer import Auctioneer
+from callrouter.calls.dial_ins import DialIns
 from callrouter.calls.hearts import Hearts
 from callrouter.calls.outage import Outage
 from callrouter.calls.progress import Applied, Progress, UnknownCall
+from callrouter.calls.selling import Decide, bridge_command, fail
 from callrouter.carrier.seam import (
     AnswerFailed,
     Apologise,
+    AskPin,
     CallArrived,
     CallerEvent,
     CallerStatus,
     Carrier,
+    Command,
     DialEnded,
     DialStatus,
     Farewell,
     HangUp,
     Hold,
     HoldPolled,
+    LeftRoom,
     LegChanged,
     LegStatus,
+    Order,
+    PartyChanged,
+    PinEntered,
     Report,
+    RoomChanged,
     ZipEntered,
 )
 from callrouter.dialplan import Plan
-from callrouter.domain.call import Call, CallState
+from callrouter.domain.call import Call, CallKind, CallState
 from callrouter.domain.caller import Caller
 from callrouter.domain.clock import Clock
 from callrouter.errors import CarrierUnavailable, EngineUnavailable
+from callrouter.places.zips import read_zip
 
 ANSWER_WITHIN_S = 2.8
 """The budget of a webhook that stays open; the carrier gives up after 15 s, by our own overrides earlier."""
@@ -53,7 +64,10 @@ log = logging.getLogger("callrouter.calls")
 
 
 class CallFlow:
-    """Every event of every call. ``plan_for`` finds the plan of a dialled number."""
+    """Every event of every call. ``plan_for`` finds the plan of a dialled number.
+
+    ``on_orders`` is given what a room needs besides what a step says.
+    """
 
     def __init__(
         self,
@@ -74,6 +88,8 @@ class CallFlow:
         self._plan_for = plan_for
         self._known_caller = known_caller
         self._outage = Outage(progress, plan_for, auctioneer.running)
+        self._dial_ins = DialIns(progress)
+        self.on_orders: Callable[[Call, tuple[Order, ...]], None] = lambda call, orders: None
         auctioneer.on_gone = self._found_gone
 
     async def answer(self, event: CallerEvent, arrival: CallArrived, received_at: float) -> Answer:
@@ -97,15 +113,31 @@ class CallFlow:
         try:
             applied = await self._progress.apply(event.sid, event.event_id, received_at, decide)
         except UnknownCall:
-            log.info("report of an unknown call", extra={"call_id": event.sid, "event": event.event_id})
+            await self._report_of_leg(event, received_at)
             return
         except EngineUnavailable:
             kept = self._outage.report(event.sid, event.event_id, received_at, decide)
             if kept is None:
                 return
             applied = kept
-        if applied.changed and applied.call.state is CallState.ENDED:
-            self._auctioneer.caller_left(event.sid)
+        if isinstance(event, RoomChanged | PartyChanged) and (order := rooms.stray(applied.call, event)) is not None:
+            self.on_orders(applied.call, (order,))
+        self.went_on(applied)
+
+    def went_on(self, applied: Applied) -> None:
+        """What a step that no webhook waits for calls for: its auction begins, or the one that runs ends."""
+        if applied.runs_auction:
+            self._auctioneer.begin(applied).open = False
+        elif applied.changed and applied.call.state is CallState.ENDED:
+            self._auctioneer.caller_left(applied.call.sid)
+
+    async def _report_of_leg(self, event: Report, received_at: float) -> None:
+        """A report that names a leg of ours and not its call: that of a warm transfer, or a stranger's."""
+        owner = await self._dial_ins.of_leg(event.sid)
+        if owner is None:
+            log.info("report of an unknown call", extra={"call_id": event.sid, "event": event.event_id})
+            return
+        await self.report(replace(event, sid=owner), received_at)
 
     async def _answer(self, event: CallerEvent, arrival: CallArrived, received_at: float) -> Answer:
         try:
@@ -128,6 +160,10 @@ class CallFlow:
                     )
                 case HoldPolled():
                     return await self._polled(event, received_at)
+                case PinEntered():
+                    return await self._pin_entered(event, arrival, received_at)
+                case LeftRoom():
+                    return await self._apply(event.sid, "", received_at, lambda c, at: rooms.left_room(c, event, at))
                 case AnswerFailed():
                     log.warning(
                         "the carrier asks the fallback",
@@ -135,6 +171,11 @@ class CallFlow:
                     )
                     return await self._resume(event.sid, received_at)
         except UnknownCall:
+            if isinstance(event, LeftRoom):
+                return Answer(HangUp(), None)
+            owner = await self._dial_ins.of_leg(event.sid)
+            if owner is not None:
+                return await self._resume(owner, received_at)
             # Its state is lost, or its arrival never reached us: it arrives now.
             return await self._arrived(arrival, received_at)
 
@@ -144,39 +185,67 @@ class CallFlow:
             await self._progress.refuse(event.sid, event.to, Caller(phone=caller_phone(event.from_raw, self._plan_for)))
             return Answer(Apologise(Farewell.REFUSED), None)
         plan, kind = found
-        caller = await self._caller(event.from_raw)
+        if kind is CallKind.TRANSFER:
+            matched = await self._dial_ins.matched(event, plan, received_at)
+            if matched is not None:
+                return await self._attend(matched, received_at)
+            if await self._dial_ins.awaited(plan):
+                return Answer(AskPin(1), plan)
+        return await self._arrives(event, plan, kind, None, received_at)
+
+    async def _arrives(
+        self, event: CallArrived, plan: Plan, kind: CallKind, zip_code: str | None, received_at: float
+    ) -> Answer:
+        """A call of its own; ``zip_code`` is what was keyed already."""
+        caller = (await self._caller(event.from_raw)).updated(zip=zip_code)
         applied = await self._progress.create(
             event.sid,
             event.event_id,
             plan,
             received_at,
-            lambda at: transitions.arrive(event.sid, event.to, kind, caller, event.carrier_zip, at),
+            lambda at: transitions.arrive(event, kind, caller, at),
         )
         return await self._attend(applied, received_at)
+
+    async def _pin_entered(self, event: PinEntered, arrival: CallArrived, received_at: float) -> Answer:
+        """Whoever transferred the caller keyed a pin; or a zip, when they have no transfer of ours open."""
+        found = self._plan_for(arrival.to)
+        if found is None:
+            return Answer(Apologise(Farewell.REFUSED), None)
+        plan, kind = found
+        digits = event.digits or ""
+        taken = await self._dial_ins.by_pin(digits, arrival, plan, received_at) if digits else None
+        if taken is not None:
+            return await self._attend(taken, received_at)
+        zip_code = read_zip(digits)
+        if digits and zip_code is None and event.try_no < plan.intake.attempts:
+            return Answer(AskPin(event.try_no + 1), plan)
+        return await self._arrives(arrival, plan, kind, zip_code, received_at)
 
     async def _caller(self, from_raw: str) -> Caller:
         phone = caller_phone(from_raw, self._plan_for)
         known = await self._known_caller(phone) if phone else None
         return known or Caller(phone=phone)
 
-    async def _apply(self, sid: str, event_id: str, received_at: float, decide: transitions.Decide) -> Answer:
+    async def _apply(self, sid: str, event_id: str, received_at: float, decide: Decide) -> Answer:
         return await self._attend(await self._progress.apply(sid, event_id, received_at, decide), received_at)
 
     async def _attend(self, applied: Applied, received_at: float) -> Answer:
         """Start the auction that a step calls for, and wait a moment for an instant buyer."""
         if not applied.runs_auction:
-            if applied.changed and applied.call.state is CallState.ENDED:
-                self._auctioneer.caller_left(applied.call.sid)
-            return Answer(applied.command or HangUp(), applied.plan)
+            self.went_on(applied)
+            return _said(applied)
         webhook = self._auctioneer.begin(applied)
+        if applied.call.line is None:
+            webhook.open = False
         if not webhook.open:
-            return Answer(applied.command or HangUp(), applied.plan)
+            return _said(applied)
         waits_s = webhook.plan.auction.fast_answer_s
         if applied.call.answered:
             waits_s = min(waits_s, SILENT_WAIT_S)
         waits_s -= self._clock.now() - received_at
         decision = await webhook.wait(waits_s)
-        return Answer(decision or applied.command or HangUp(), applied.plan)
+        return _said(replace(applied, command=decision or applied.command))
 
     async def _polled(self, event: HoldPolled, received_at: float) -> Answer:
         standing = await self._progress.standing(event.sid, received_at)
@@ -184,16 +253,20 @@ class CallFlow:
         next_segment = Hold(event.auction_no, event.segment)
         if plan is None:
             return Answer(standing.command or HangUp(), None)
+
+        def hears(command: Command) -> Answer:
+            return _said(replace(standing, command=command))
+
         if call.state is CallState.AUCTION and call.auction is not None:
             if self._auctioneer.draining or await self._runs(call):
-                return Answer(next_segment, plan)
+                return hears(next_segment)
             log.warning("auction taken over", extra={"call_id": call.sid, "from": call.auction.owner})
             return await self._take_over(call, received_at, next_segment)
         if call.state is CallState.DIALLING and call.attempt is not None:
             return await self._poll_while_dialling(call, plan, next_segment, received_at)
         if call.state is CallState.BRIDGED:
-            return Answer(Hold(event.auction_no, event.segment, short=True), plan)
-        return Answer(standing.command or HangUp(), plan)
+            return hears(Hold(event.auction_no, event.segment, short=True))
+        return _said(standing)
 
     async def _runs(self, call: Call) -> bool:
         """Whether somebody runs this call's auction."""
@@ -209,23 +282,23 @@ class CallFlow:
         )
         if applied.runs_auction:
             self._auctioneer.begin(applied).open = False
-            return Answer(meanwhile, applied.plan)
-        return Answer(applied.command or meanwhile, applied.plan)
+            return _said(replace(applied, command=meanwhile))
+        return _said(replace(applied, command=applied.command or meanwhile))
 
     async def _poll_while_dialling(self, call: Call, plan: Plan, hold: Hold, received_at: float) -> Answer:
         """The caller still hears hold audio although a dial was decided: a push is under way, late, or lost."""
         attempt, now = call.attempt, self._clock.now()
-        short = Hold(hold.auction_no, hold.segment, short=True)
+        short = Answer(Hold(hold.auction_no, hold.segment, short=True), plan, _id(call))
         if attempt is None or (attempt.claimed_until is not None and now < attempt.claimed_until):
-            return Answer(short, plan)
+            return short
         if attempt.initiated_at is None:
-            command = transitions.bridge_command(call, attempt, self._progress.setting(plan, received_at))
+            command = bridge_command(call, attempt, self._progress.setting(plan, received_at))
             if command is not None:
                 log.warning("push was lost, the poll answers", extra={"call_id": call.sid, "attempt": attempt.no})
-                return Answer(command, plan)
+                return Answer(command, plan, _id(call))
             return await self._apply(call.sid, f"lapsed:{attempt.no}", received_at, transitions.dial_lapsed)
         if now < attempt.initiated_at + DIAL_SETTLES_S:
-            return Answer(short, plan)
+            return short
         return await self._resume(call.sid, received_at)
 
     async def _resume(self, sid: str, received_at: float) -> Answer:
@@ -236,20 +309,20 @@ class CallFlow:
             return await self._take_over(call, received_at, Hold(call.auction.no if call.auction else 1, 1))
         started = attempt is not None and (attempt.initiated_at is not None or call.state is CallState.BRIDGED)
         if attempt is None or not attempt.live:
-            return Answer(standing.command or HangUp(), standing.plan)
+            return _said(standing)
         # Also one of which nothing was reported may be over: dialled again it would be a second call for one counted.
         ended = await self._dial_as_looked_up(call)
         if ended is None and not started:
-            return Answer(standing.command or HangUp(), standing.plan)
+            return _said(standing)
         if ended is None:
-            return Answer(Hold(call.auction.no if call.auction else 1, 1, short=True), standing.plan)
+            return Answer(Hold(call.auction.no if call.auction else 1, 1, short=True), standing.plan, _id(call))
         return await self._apply(sid, ended.event_id, received_at, lambda c, at: transitions.dial_ended(c, ended, at))
 
     async def _dial_as_looked_up(self, call: Call) -> DialEnded | None:
         attempt = call.attempt
         try:
             async with asyncio.timeout(LOOK_UP_WITHIN_S):
-                legs = await self._carrier.legs_of(call.sid)
+                legs = await self._carrier.legs_of(call.line or call.sid)
         except (CarrierUnavailable, TimeoutError):
             return None
         leg = transitions.leg_of(call, attempt, legs) if attempt else None
@@ -270,9 +343,9 @@ class CallFlow:
             return Answer(Apologise(Farewell.FAILED), None)
         try:
             applied = await self._progress.apply(
-                arrival.sid, "", received_at, lambda c, at: transitions.fail(c, at, "an error of ours")
+                arrival.sid, "", received_at, lambda c, at: fail(c, at, "an error of ours")
             )
-            return Answer(applied.command or Apologise(Farewell.FAILED), applied.plan)
+            return _said(replace(applied, command=applied.command or Apologise(Farewell.FAILED)))
         except (UnknownCall, EngineUnavailable):
             return self._outage.answer(arrival, arrival, received_at)
         except Exception:
@@ -280,9 +353,21 @@ class CallFlow:
             return Answer(Apologise(Farewell.FAILED), found[0])
 
 
-def _report_transition(event: Report) -> transitions.Decide:
+def _id(call: Call) -> str:
+    return "" if call.transfer is None else call.sid
+
+
+def _said(applied: Applied) -> Answer:
+    return Answer(applied.command or HangUp(), applied.plan, _id(applied.call))
+
+
+def _report_transition(event: Report) -> Decide:
     match event:
         case LegChanged():
             return lambda call, at: transitions.leg_changed(call, event, at)
         case CallerStatus():
             return lambda call, at: transitions.caller_status(call, event, at)
+        case RoomChanged():
+            return lambda call, at: rooms.room_changed(call, event, at)
+        case PartyChanged():
+            return lambda call, at: rooms.party_changed(call, event, at)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from callrouter.auction.deps import Observer
 from callrouter.calls.setting import Step
-from callrouter.domain.call import AttemptResult, Call, CallState
+from callrouter.domain.call import AttemptResult, Call, CallState, Outcome
 from callrouter.domain.offer import BuyerResult
 from callrouter.metrics import Metrics
 
@@ -15,12 +15,24 @@ def measure_into(metrics: Metrics) -> Callable[[Call | None, Call, Step], None]:
     def measure(before: Call | None, after: Call, step: Step) -> None:
         _new_dial(metrics, before, after)
         _ended_dials(metrics, before, after)
+        if after.transfer is not None:
+            _transfer(metrics, before, after)
         for buyer in step.expired:
             metrics.offers_expired.labels(buyer).inc()
         if after.state is CallState.ENDED and (before is None or before.state is not CallState.ENDED):
             _end(metrics, before, after)
 
     return measure
+
+
+def _transfer(metrics: Metrics, before: Call | None, after: Call) -> None:
+    """Of each warm transfer: its first offer, and how it ended."""
+    first = before is not None and before.state is CallState.AUCTION and after.auction and after.auction.no == 1
+    if first and after.state is not CallState.AUCTION:
+        metrics.transfers.labels("offered" if after.outcome is not Outcome.UNSOLD else "unsold").inc()
+    elif after.state is CallState.ENDED and before is not None and before.state is not CallState.ENDED:
+        ended = {Outcome.BRIDGED: "bridged", Outcome.UNSOLD: "unsold"}.get(after.outcome or Outcome.FAILED)
+        metrics.transfers.labels(ended or "cancelled").inc()
 
 
 def _new_dial(metrics: Metrics, before: Call | None, after: Call) -> None:

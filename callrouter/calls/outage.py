@@ -4,13 +4,25 @@ callback that is on disk until the engine is back.
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
-from callrouter.calls import transitions
+from callrouter.calls import rooms, transitions
 from callrouter.calls.answer import Answer
 from callrouter.calls.arrivals import PlanFor, caller_phone
 from callrouter.calls.progress import Applied, Progress
+from callrouter.calls.selling import Decide, fail, standing
 from callrouter.calls.setting import Setting, Step
-from callrouter.carrier.seam import Apologise, CallArrived, CallerEvent, DialEnded, Farewell, HangUp, Hold, HoldPolled
+from callrouter.carrier.seam import (
+    Apologise,
+    CallArrived,
+    CallerEvent,
+    DialEnded,
+    Farewell,
+    HangUp,
+    Hold,
+    HoldPolled,
+    LeftRoom,
+)
 from callrouter.domain.call import Call, CallState
 from callrouter.domain.caller import Caller
 
@@ -32,19 +44,28 @@ class Outage:
         """The caller's next command, without the engine. Never raises."""
         found = self._plan_for(arrival.to)
         call = self._progress.remembered(event.sid)
+        if isinstance(event, LeftRoom):
+            return self._out_of_room(call, event)
         plan = self._progress.plan(call) if call else (found[0] if found else None)
         if plan is None:
             return Answer(Apologise(Farewell.REFUSED), None)
         at = self._progress.setting(plan, received_at)
         try:
             if call is not None:
-                return self._known(call, event, at)
+                return replace(self._known(call, event, at), call=call.sid if call.transfer else "")
             return self._new(arrival, at)
         except OSError:
             log.critical("neither engine nor disk takes a callback", extra={"call_id": event.sid})
             return Answer(Apologise(Farewell.FAILED), plan)
 
-    def report(self, sid: str, event_id: str, received_at: float, decide: transitions.Decide) -> Applied | None:
+    def _out_of_room(self, call: Call | None, event: LeftRoom) -> Answer:
+        """Back into the room, as far as is known here."""
+        party = call.transfer.party(event.label) if call is not None and call.transfer is not None else None
+        if call is None or party is None or party.over or call.state is CallState.ENDED or not event.there:
+            return Answer(HangUp(), None)
+        return Answer(rooms.re_enter(call, party), self._progress.plan(call), call.sid)
+
+    def report(self, sid: str, event_id: str, received_at: float, decide: Decide) -> Applied | None:
         """A status report of a call that this instance knows. Raises `OSError` when the disk refuses too."""
         call = self._progress.remembered(sid)
         plan = self._progress.plan(call) if call else None
@@ -58,7 +79,7 @@ class Outage:
         if found is None:
             return Answer(Apologise(Farewell.REFUSED), None)
         caller = Caller(phone=caller_phone(arrival.from_raw, self._plan_for))
-        first = transitions.arrive(arrival.sid, arrival.to, found[1], caller, arrival.carrier_zip, at).call
+        first = transitions.arrive(arrival, found[1], caller, at).call
         applied = self._progress.apply_unstored(None, _failed(first, at), at.plan, "arrived")
         return Answer(applied.command or HangUp(), at.plan)
 
@@ -71,7 +92,7 @@ class Outage:
         elif call.state in (CallState.INTAKE, CallState.AUCTION):
             step = _failed(call, at)
         else:
-            return Answer(transitions.standing(call, at), at.plan)
+            return Answer(standing(call, at), at.plan)
         if step.call is not call:
             self._progress.apply_unstored(call, step, at.plan, getattr(event, "event_id", ""))
         return Answer(step.command or HangUp(), at.plan)
@@ -91,4 +112,4 @@ class Outage:
 
 
 def _failed(call: Call, at: Setting) -> Step:
-    return transitions.fail(call, at, "the engine is out")
+    return fail(call, at, "the engine is out")

@@ -4,13 +4,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from callrouter.calls import transitions
+from callrouter.calls import room_orders
 from callrouter.calls.charges import charges
-from callrouter.calls.closing import orphaned
+from callrouter.calls.closing import farewell, orphaned
+from callrouter.calls.looking import look_at
 from callrouter.calls.record import record
+from callrouter.calls.selling import Decide, standing
 from callrouter.calls.setting import Setting, Step
 from callrouter.calls.spool import Spool
 from callrouter.calls.store import CallStore, Commit, Committed, with_ids
+from callrouter.calls.tickets import index
 from callrouter.carrier.seam import Apologise, Capabilities, Command, Farewell
 from callrouter.dialplan import Plan
 from callrouter.domain.call import Call, CallKind, CallState, Outcome
@@ -18,10 +21,6 @@ from callrouter.domain.caller import Caller
 from callrouter.domain.clock import Clock
 from callrouter.domain.offer import BuyerResult
 
-LOOK_S = 10.0
-"""How long nothing may happen to a call before the sweeper asks the carrier."""
-LOOK_BRIDGED_S = 60.0
-LOOK_GONE_S = 3.0
 NO_PLAN = "-"
 """The plan of a refused call."""
 _CONFLICTS = 20
@@ -82,7 +81,7 @@ class Progress:
     ) -> Applied:
         """Apply the first step of a new call; a repeat is answered from where the call stands."""
         await self._catch_up(sid)
-        step = await self._owed(first(self.setting(plan, received_at)))
+        step = await self._owed(self._settled(first(self.setting(plan, received_at)), plan))
         done = await self.store.commit(await self._commit(None, step, plan, event_id), 0)
         if done.kind != "ok":
             return await self.standing(sid, received_at)
@@ -104,7 +103,7 @@ class Progress:
         ).noted(now, "refused", "not a number of any plan")
         await self.store.commit(Commit(call, "arrived", 0, record=record(call, {})), 0)
 
-    async def apply(self, sid: str, event_id: str, received_at: float, decide: transitions.Decide) -> Applied:
+    async def apply(self, sid: str, event_id: str, received_at: float, decide: Decide) -> Applied:
         """Apply one event to a call; repeats and events after the end change nothing.
 
         Raises `UnknownCall`, `EngineUnavailable`.
@@ -120,8 +119,9 @@ class Progress:
             plan = self.plan(call)
             step = decide(call, self.setting(plan, received_at)) if plan else orphaned(call, self._clock.now())
             if step.call is call:
+                self._on_orders(step)
                 return Applied(call, step.command, plan, changed=False)
-            step = await self._owed(step)
+            step = await self._owed(self._settled(step, plan))
             done = await self.store.commit(await self._commit(call, step, plan, event_id), version)
             if done.kind == "ok":
                 return self._applied(call, step, plan, done)
@@ -148,6 +148,7 @@ class Progress:
 
         Raises `OSError` when the disk refuses as well.
         """
+        step = self._settled(step, plan)
         known = self._memory.get(step.call.sid)
         version = known[1] if known else 0
         self._spool.keep(self._commit_with(None, call, step, plan, event_id), version, self._clock.now())
@@ -168,7 +169,7 @@ class Progress:
         plan = self.plan(call)
         if plan is None:
             return Applied(call, Apologise(Farewell.FAILED), None, changed=False)
-        return Applied(call, transitions.standing(call, self.setting(plan, received_at)), plan, changed=False)
+        return Applied(call, standing(call, self.setting(plan, received_at)), plan, changed=False)
 
     def plan(self, call: Call) -> Plan | None:
         """The call's plan, also one whose file is gone meanwhile; else whichever has the number now, if any."""
@@ -183,7 +184,7 @@ class Progress:
             return step
         why = "none: the person was connected on another call"
         unowed = call.replaced(callback=why, callback_at=None, sale=why if step.sale else call.sale)
-        words = Apologise(transitions.farewell(unowed)) if isinstance(step.command, Apologise) else step.command
+        words = Apologise(farewell(unowed)) if isinstance(step.command, Apologise) else step.command
         return replace(step, call=unowed, callback=None, sale=None, command=words)
 
     async def _commit(self, before: Call | None, step: Step, plan: Plan | None, event_id: str) -> Commit:
@@ -206,18 +207,22 @@ class Progress:
         return Commit(
             call,
             event_id,
-            look_at=0 if ended else self._look_at(call),
+            look_at=look_at(call, plan, self._clock.now(), self._carrier),
             record=record(call, replies or {}, buyers) if ended else None,
             callback=step.callback,
             sale=step.sale,
             withdraws_callback=step.withdraws_callback,
             charges=charges(before, call, plan, self._clock.now(), self.store.keys),
+            index=index(before, call, self._clock.now(), self.store.keys),
         )
 
-    def _look_at(self, call: Call) -> float:
-        if call.gone_at is not None:
-            return self._clock.now() + LOOK_GONE_S
-        return self._clock.now() + (LOOK_BRIDGED_S if call.state is CallState.BRIDGED else LOOK_S)
+    def _settled(self, step: Step, plan: Plan | None) -> Step:
+        return room_orders.settled(step, self.setting(plan, self._clock.now())) if plan else step
+
+    def _on_orders(self, step: Step) -> None:
+        """Orders of a step that changed nothing."""
+        if step.orders:
+            self._measure(step.call, step.call, step)
 
     async def _catch_up(self, sid: str) -> None:
         """What this instance decided while the engine was out comes before whatever is decided now."""

@@ -57,11 +57,14 @@ class Calls:
         outcome: str | None = None,
         limit: int = 100,
         before: str | None = None,
+        buyer: str | None = None,
+        qualified: bool | None = None,
     ) -> list[dict[str, Any]]:
-        """Ended calls, newest first; ``before`` is the sid that the last page ended with."""
+        """Ended calls, newest first; ``before`` is the last page's last sid, ``buyer`` who got the call."""
         found = await self._ledger.find(
-            since=since, until=until, phone=phone, plan=plan, outcome=outcome, limit=limit, before=before
-        )
+            since=since, until=until, phone=phone, plan=plan, outcome=outcome, limit=limit, before=before,
+            buyer=buyer, qualified=qualified,
+        )  # fmt: skip
         records = [dict(call.record) for call in found]
         sales = await self._ledger.sales([sale_id for sale_id in map(_sale_id, records) if sale_id])
         return [

@@ -39,6 +39,7 @@ def record(call: Call, replies: Mapping[str, BuyerResult], plan_buyers: Iterable
         "attempts": [_attempt(attempt) for attempt in call.attempts],
         "callback": _callback(call),
         "sale": _sale(call),
+        "transfer": _transfer(call),
         "events": [{"at": rfc3339(e.at), "event": e.event, "detail": e.detail} for e in call.timeline],
     }
 
@@ -121,6 +122,7 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "number": attempt.offer.number,
         "payout": dollars(attempt.offer.payout),
         "offer_age_s": round(attempt.offer.age_s(attempt.decided_at), 3),
+        "expires_at": rfc3339(attempt.offer.expires_at),
         "ring_timeout_s": attempt.ring_timeout_s,
         "decided_at": rfc3339(attempt.decided_at),
         "initiated_at": rfc3339(attempt.initiated_at),
@@ -128,6 +130,7 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "answered_at": rfc3339(attempt.answered_at),
         "ended_at": rfc3339(attempt.ended_at),
         "result": attempt.result.value if attempt.result else None,
+        "ended_by": attempt.ended_by,
         "bridged_s": attempt.talk_s if attempt.answered_at or attempt.bridged_s or attempt.leg_s else None,
     }
 
@@ -138,6 +141,31 @@ def _callback(call: Call) -> dict[str, Any] | None:
     if call.callback.startswith("none"):
         return {"id": None, "due_at": None, "why": call.callback.removeprefix("none: ")}
     return {"id": call.callback, "due_at": rfc3339(call.callback_at), "why": None}
+
+
+def _transfer(call: Call) -> dict[str, Any] | None:
+    transfer = call.transfer
+    if transfer is None:
+        return None
+    return {
+        "way": transfer.way.value if transfer.way else None,
+        "agent": transfer.agent.name,
+        "opened_by": transfer.opened_by,
+        "completed_at": rfc3339(transfer.completed_at),
+        "parties": [
+            {
+                "role": party.role.value,
+                "no": party.no,
+                "ordered_at": rfc3339(party.ordered_at),
+                "ringing_at": rfc3339(party.ringing_at),
+                "answered_at": rfc3339(party.answered_at),
+                "joined_at": rfc3339(party.joined_at),
+                "left_at": rfc3339(party.left_at),
+                "why_left": party.why_left,
+            }
+            for party in transfer.parties
+        ],
+    }
 
 
 def _sale(call: Call) -> dict[str, Any] | None:

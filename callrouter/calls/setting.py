@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from callrouter.carrier.seam import Capabilities, Command
+from callrouter.carrier.seam import Capabilities, Command, Order
 from callrouter.dialplan import Plan
 from callrouter.domain.call import Call
 
@@ -53,6 +53,8 @@ class Step:
     command: Command | None
     """``None`` answers a status report: nothing to say."""
     runs_auction: bool = False
+    orders: tuple[Order, ...] = ()
+    """What the carrier is told to do with the call's room."""
     callback: CallbackWanted | None = None
     sale: SaleWanted | None = None
     withdraws_callback: bool = False

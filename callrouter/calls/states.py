@@ -6,10 +6,14 @@ from callrouter.domain.call import Call, CallState
 
 MOVES: Mapping[CallState, frozenset[CallState]] = {
     CallState.INTAKE: frozenset({CallState.INTAKE, CallState.AUCTION, CallState.ENDED}),
-    CallState.AUCTION: frozenset({CallState.AUCTION, CallState.DIALLING, CallState.ENDED}),
-    CallState.DIALLING: frozenset({CallState.DIALLING, CallState.BRIDGED, CallState.AUCTION, CallState.ENDED}),
+    CallState.AUCTION: frozenset({CallState.AUCTION, CallState.OPEN, CallState.DIALLING, CallState.ENDED}),
+    # Only warm transfers: an agent talks on with offers in hand.
+    CallState.OPEN: frozenset({CallState.OPEN, CallState.AUCTION, CallState.DIALLING, CallState.ENDED}),
+    CallState.DIALLING: frozenset(
+        {CallState.DIALLING, CallState.BRIDGED, CallState.AUCTION, CallState.OPEN, CallState.ENDED}
+    ),
     # A buyer that hung up early leaves a caller who is offered on.
-    CallState.BRIDGED: frozenset({CallState.DIALLING, CallState.AUCTION, CallState.ENDED}),
+    CallState.BRIDGED: frozenset({CallState.DIALLING, CallState.AUCTION, CallState.OPEN, CallState.ENDED}),
     CallState.ENDED: frozenset(),
 }
 

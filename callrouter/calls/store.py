@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import redis.asyncio as redis
+
 from callrouter.calls.closing import CALLBACK_ID, SALE_ID
 from callrouter.calls.setting import CallbackWanted, SaleWanted
 from callrouter.domain.call import Call, CallState
@@ -39,6 +41,8 @@ class Commit:
     withdraws_callback: bool = False
     charges: tuple[Mapping[str, object], ...] = ()
     """What the step uses up of its buyers' caps, see ``calls/charges.py``."""
+    index: Mapping[str, object] | None = None
+    """Under which names a warm transfer is found, see ``calls/tickets.py``."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,18 @@ class CallStore:
         """When this person was last connected, epoch seconds; 0 for never or long ago."""
         return int(await self._engine.get(self._engine.keys.bridged(plan, phone)) or 0) / 1000
 
+    async def found_under(self, ticket: str) -> str | None:
+        """The id of the warm transfer that has this name: a key of ``calls/tickets.py``."""
+        return await self._engine.get(ticket)
+
+    async def listed(self, key: str, limit: int = 50) -> list[str]:
+        """The ids of the warm transfers in this list, newest first."""
+
+        async def read(client: redis.Redis) -> list[str]:
+            return [str(sid) for sid in await client.zrevrange(key, 0, limit - 1)]
+
+        return await self._engine.raw("zrange", read, again=True)
+
     async def live_sids(self, limit: int = 1_000) -> list[str]:
         """Calls that have not ended."""
         return await self._engine.sorted_range(self._engine.keys.live, "-inf", "+inf", limit)
@@ -166,6 +182,8 @@ class CallStore:
             extras["charges"] = commit.charges
         if commit.sale is not None:
             extras["sale"] = sale_document(commit.sale, self._engine.keys)
+        if commit.index is not None:
+            extras["index"] = commit.index
         return json.dumps(extras) if extras else ""
 
 

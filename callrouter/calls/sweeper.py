@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Callable
 from callrouter.calls import transitions
 from callrouter.calls.arrivals import PlanFor, caller_phone
 from callrouter.calls.auctioneer import Auctioneer
-from callrouter.calls.progress import LOOK_BRIDGED_S, LOOK_S, Progress, UnknownCall
+from callrouter.calls.looking import LOOK_BRIDGED_S, LOOK_S
+from callrouter.calls.progress import Progress, UnknownCall
 from callrouter.calls.spool import Spool
 from callrouter.carrier.seam import Carrier, Leg
-from callrouter.domain.call import CallState
+from callrouter.domain.call import Call, CallState
 from callrouter.domain.caller import Caller
 from callrouter.domain.clock import Clock
 from callrouter.engine.client import Engine
@@ -30,7 +31,10 @@ log = logging.getLogger("callrouter.calls")
 
 
 class Sweeper:
-    """See the module. Runs in every instance; the engine hands each call to one of them."""
+    """See the module. Runs in every instance; the engine hands each call to one of them.
+
+    ``attend`` looks at a warm transfer that has no line of ours; ``False`` when nothing more is expected of it.
+    """
 
     def __init__(
         self,
@@ -43,6 +47,7 @@ class Sweeper:
         clock: Clock,
         plan_for: PlanFor,
         known_caller: Callable[[str], Awaitable[Caller | None]],
+        attend: Callable[[Call], Awaitable[bool]],
     ) -> None:
         self._engine = engine
         self._progress = progress
@@ -52,6 +57,7 @@ class Sweeper:
         self._clock = clock
         self._plan_for = plan_for
         self._known_caller = known_caller
+        self._attend = attend
         self.last_round = float("-inf")
         """When a round last ended well, on the monotonic clock."""
 
@@ -88,15 +94,20 @@ class Sweeper:
         except UnknownCall:
             await self._forget(sid)
             return
+        line = call.line
+        if line is None:
+            if not await self._attend(call):
+                await self._forget(sid)
+            return
         if call.state is CallState.ENDED:
             await self._forget(sid)
             return
-        leg = await self._carrier.look_up(sid)
+        leg = await self._carrier.look_up(line)
         if leg is not None and not leg.status.final:
             if call.state is CallState.BRIDGED:
                 await self._look_later(sid)
             return
-        legs = await self._carrier.legs_of(sid) if call.attempts else ()
+        legs = await self._carrier.legs_of(line) if call.attempts else ()
         if any(not found.status.final for found in legs):
             return
         log.info("call found ended", extra={"call_id": sid, "state": call.state.value})
@@ -123,6 +134,9 @@ class Sweeper:
             return False
         except UnknownCall:
             plan, kind = found
+        store = self._progress.store
+        if await store.found_under(store.keys.leg(leg.sid)) is not None:
+            return False  # a warm transfer has taken it
         taken = any(child.duration_s > 0 for child in await self._carrier.legs_of(leg.sid))
         phone = caller_phone(leg.from_raw, self._plan_for)
         caller = (await self._known_caller(phone) if phone else None) or Caller(phone=phone)

@@ -5,57 +5,46 @@ An event that no longer fits (late, repeated, reordered) leaves the call as it i
 caller should hear now.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
-
-from callrouter.calls.closing import close, hears_again
+from callrouter.calls import transferring
+from callrouter.calls.closing import close
+from callrouter.calls.selling import begin_auction, go_on, standing
 from callrouter.calls.setting import Setting, Step
 from callrouter.calls.states import moved
-from callrouter.calls.window import may_post, ring_timeout_s
 from callrouter.carrier.seam import (
-    Apologise,
     AskZip,
-    BridgeTo,
+    CallArrived,
     CallerStatus,
-    Command,
     DialEnded,
     DialStatus,
-    Farewell,
-    HangUp,
     Hold,
     Leg,
     LegChanged,
     LegStatus,
     ZipEntered,
 )
-from callrouter.domain.call import Acceptance, Attempt, AttemptResult, AuctionRun, Call, CallKind, CallState, Outcome
+from callrouter.domain.call import Attempt, AttemptResult, Call, CallKind, CallState, Outcome
 from callrouter.domain.caller import Caller
 from callrouter.domain.offer import Decline, Offer
 from callrouter.domain.reasons import OFFER, Reason
 from callrouter.places.zips import lookup, read_zip
 
-Decide = Callable[[Call, Setting], Step]
-"""A transition bound to its event."""
-
 _TALKED = frozenset({AttemptResult.BRIDGED, AttemptResult.EARLY_HANGUP})
 
-CLAIM_S = 1.5
-"""How long a push may take before a poll answers the same dial itself."""
 
-
-def arrive(sid: str, to: str, kind: CallKind, caller: Caller, carrier_zip: str | None, at: Setting) -> Step:
+def arrive(event: CallArrived, kind: CallKind, caller: Caller, at: Setting) -> Step:
     """A caller reached one of the plan's numbers: ask what we must know, or start the auction at once."""
     call = Call(
-        sid=sid,
+        sid=event.sid,
         plan=at.plan.plan,
         kind=kind,
-        to=to,
+        to=event.to,
         caller=_placed(caller),
         started_at=at.received_at,
-        carrier_zip=carrier_zip,
+        carrier_zip=event.carrier_zip,
+        call_token=event.call_token,
     ).noted(at.received_at, "arrived", kind.value)
     if call.caller.zip is None and at.plan.intake.zip == "caller_id":
-        call = _with_zip(call, carrier_zip)
+        call = _with_zip(call, event.carrier_zip)
     if call.caller.zip is None and at.plan.intake.zip != "caller_id":
         return _ask(call, at)
     return begin_auction(call, at)
@@ -74,33 +63,20 @@ def zip_entered(call: Call, event: ZipEntered, at: Setting) -> Step:
     return begin_auction(_with_zip(call, zip_code), at)
 
 
-def begin_auction(call: Call, at: Setting) -> Step:
-    """Start the call's next auction, run by this instance, on the budget of the webhook that led to it."""
-    excluded = tuple(_failed(call))
-    run = AuctionRun(
-        no=call.auction.no + 1 if call.auction else 1,
-        started_at=at.now,
-        deadline_at=at.received_at + at.plan.auction.deadline_s,
-        owner=at.instance,
-        excluded=excluded,
-    )
-    call = moved(call, CallState.AUCTION, auction=run, offers=()).noted(at.now, "auction_started", str(run.no))
-    return Step(call, Hold(run.no, 0), runs_auction=True)
-
-
 def take_over(call: Call, seen_owner: str, at: Setting) -> Step:
     """The instance that ran the auction is gone: this one goes on with what is left of its time.
 
     ``seen_owner`` is who was found dead: if another has taken over meanwhile, it is that one's.
     """
-    if call.state is not CallState.AUCTION or call.auction is None or call.auction.owner != seen_owner:
+    taken = call.state is CallState.AUCTION or call.renewing
+    if not taken or call.auction is None or call.auction.owner != seen_owner:
         return Step(call, standing(call, at))
     run = call.auction.model_copy(update={"owner": at.instance})
     call = call.replaced(auction=run).noted(at.now, "auction_taken_over", str(run.no))
     if call.accepting is not None and not seen_owner:
         # An instance that stops left it to others, unsent: whether it is still worth it is decided anew.
         call = call.replaced(acceptances=call.acceptances[:-1], offers=(call.accepting.offer, *call.offers))
-        return _next(call, at, may_ask_again=bool(call.attempts))
+        return go_on(call, at, may_ask_again=bool(call.attempts))
     if call.accepting is not None:
         # Whether the buyer got the post is not known, and a second one would commit twice: the next offer.
         lost = Decline(reason=Reason.ERROR_UNREACHABLE, detail="the instance that asked has died")
@@ -110,13 +86,16 @@ def take_over(call: Call, seen_owner: str, at: Setting) -> Step:
 
 def auction_closed(call: Call, auction_no: int, offers: tuple[Offer, ...], closed_by: str, at: Setting) -> Step:
     """The auction has its ranked offers: dial the best that can still be dialled."""
-    if call.state is not CallState.AUCTION or call.auction is None or call.auction.no != auction_no:
+    run, transfer = call.auction, call.transfer
+    asked = call.state is CallState.AUCTION or (transfer is not None and call.state is not CallState.ENDED)
+    if not asked or run is None or run.no != auction_no or run.closed_at is not None:
         return Step(call, standing(call, at))
-    run = call.auction.model_copy(update={"closed_at": at.now, "offers": len(offers)})
-    call = call.replaced(auction=run, offers=offers).noted(
-        at.now, "auction_closed", f"{len(offers)} offers, {closed_by}"
-    )
-    return _next(call, at, may_ask_again=False)
+    run = run.model_copy(update={"closed_at": at.now, "offers": len(offers)})
+    call = call.replaced(auction=run).noted(at.now, "auction_closed", f"{len(offers)} offers, {closed_by}")
+    if transfer is not None:
+        return transferring.gathered(call, offers, at)
+    call = call.replaced(offers=offers)
+    return go_on(call, at, may_ask_again=False)
 
 
 def accepted(call: Call, no: int, verdict: Offer | Decline, at: Setting) -> Step:
@@ -133,7 +112,7 @@ def accepted(call: Call, no: int, verdict: Offer | Decline, at: Setting) -> Step
     may_ask_again = bool(call.attempts or call.offers)
     if isinstance(verdict, Offer):
         call = call.replaced(offers=(verdict, *call.offers))
-    return _next(call, at, may_ask_again=may_ask_again)
+    return go_on(call, at, may_ask_again=may_ask_again)
 
 
 def leg_changed(call: Call, event: LegChanged, at: Setting) -> Step:
@@ -172,6 +151,7 @@ def dial_ended(call: Call, event: DialEnded, at: Setting) -> Step:
             "bridged_s": _bridged_s(attempt, event, at) if result in _TALKED else event.bridged_s,
             "ended_at": attempt.ended_at or at.now,
             "leg_sid": event.leg_sid or attempt.leg_sid,
+            "ended_by": ("buyer" if event.caller_there else "caller") if result in _TALKED else None,
         }
     )
     call = call.with_attempt(attempt).noted(at.now, "dial_ended", f"{attempt.no} {result.value}")
@@ -179,7 +159,7 @@ def dial_ended(call: Call, event: DialEnded, at: Setting) -> Step:
         return close(call, Outcome.BRIDGED, at)
     if not event.caller_there:
         return close(call, Outcome.ABANDONED, at)
-    return _next(call, at, may_ask_again=True)
+    return go_on(call, at, may_ask_again=True)
 
 
 def caller_status(call: Call, event: CallerStatus, at: Setting) -> Step:
@@ -201,112 +181,7 @@ def dial_lapsed(call: Call, at: Setting) -> Step:
     if call.state is not CallState.DIALLING or attempt is None or not attempt.live:
         return Step(call, standing(call, at))
     attempt = attempt.model_copy(update={"result": AttemptResult.FAILED, "ended_at": at.now})
-    return _next(call.with_attempt(attempt).noted(at.now, "dial_lapsed", str(attempt.no)), at, may_ask_again=True)
-
-
-def standing(call: Call, at: Setting) -> Command:
-    """What the caller should hear now, whatever was asked: the answer to repeats and to the fallback."""
-    if call.state is CallState.INTAKE:
-        return AskZip(call.zip_tries)
-    if call.state is CallState.AUCTION and call.auction:
-        return Hold(call.auction.no, 0)
-    if call.state in (CallState.DIALLING, CallState.BRIDGED) and call.attempt:
-        return bridge_command(call, call.attempt, at) or Hold(call.auction.no if call.auction else 0, 1, short=True)
-    if call.outcome in (Outcome.UNSOLD, Outcome.FAILED):
-        return Apologise(farewell(call))
-    return HangUp()
-
-
-def bridge_command(call: Call, attempt: Attempt, at: Setting) -> BridgeTo | None:
-    """The dial of this attempt with what is left of its window, or ``None`` when that is too little."""
-    timeout_s = ring_timeout_s(attempt.offer, at.plan.bridge, at.carrier, at.now)
-    if timeout_s is None:
-        return None
-    return BridgeTo(attempt.no, attempt.offer.number, min(timeout_s, attempt.ring_timeout_s), attempt.caller_id)
-
-
-def _next(call: Call, at: Setting, *, may_ask_again: bool) -> Step:
-    """Dial the best offer in hand; else ask the buyers that have not failed; else the call is unsold."""
-    if len(call.attempts) >= at.plan.bridge.max_attempts:
-        return _unsold(call, at, expired=())
-    expired: list[str] = []
-    for index, offer in enumerate(call.offers):
-        if offer.awaits_post and may_post(offer, at.now):
-            return _accept(call.replaced(offers=call.offers[index + 1 :]), offer, tuple(expired), at)
-        timeout_s = None if offer.awaits_post else ring_timeout_s(offer, at.plan.bridge, at.carrier, at.now)
-        if timeout_s is not None:
-            call = call.replaced(offers=call.offers[index + 1 :])
-            return _dial(call, offer, timeout_s, tuple(expired), at)
-        expired.append(offer.buyer)
-        call = call.noted(at.now, "offer_expired", offer.buyer)
-    call = call.replaced(offers=())
-    failed = _failed(call)
-    if may_ask_again and any(entry.enabled and name not in failed for name, entry in at.plan.call_buyers.items()):
-        step = begin_auction(call, at)
-        return Step(step.call, step.command, runs_auction=True, expired=tuple(expired))
-    return _unsold(call, at, tuple(expired))
-
-
-def _failed(call: Call) -> list[str]:
-    """The buyers that have failed this caller: their phone was not picked up, or their post brought no dial."""
-    posts = [acceptance.offer.buyer for acceptance in call.acceptances if acceptance.result is not None]
-    return list(dict.fromkeys([attempt.offer.buyer for attempt in call.attempts] + posts))
-
-
-def _accept(call: Call, offer: Offer, expired: tuple[str, ...], at: Setting) -> Step:
-    """Post to the buyer of a bid: only now, because it commits, and only to the one that is about to be dialled."""
-    if call.auction is None:
-        raise ValueError("offers come from auctions")
-    run = call.auction.model_copy(update={"owner": at.instance})
-    acceptance = Acceptance(no=len(call.acceptances) + 1, offer=offer, started_at=at.now)
-    call = moved(call, CallState.AUCTION, auction=run, acceptances=(*call.acceptances, acceptance))
-    if run.owner:  # else the instance stops, and whoever takes the call over sends it
-        call = call.noted(at.now, "post_sent", offer.buyer)
-    return Step(call, Hold(run.no, 0), runs_auction=True, expired=expired)
-
-
-def _dial(call: Call, offer: Offer, timeout_s: int, expired: tuple[str, ...], at: Setting) -> Step:
-    attempt = Attempt(
-        no=len(call.attempts) + 1,
-        offer=offer,
-        decided_at=at.now,
-        ring_timeout_s=timeout_s,
-        caller_id=caller_id(call, at),
-        claimed_until=at.now + CLAIM_S,
-    )
-    call = moved(call, CallState.DIALLING, attempts=(*call.attempts, attempt)).noted(
-        at.now, "dial_decided", f"{attempt.no} {offer.buyer}"
-    )
-    return Step(call, BridgeTo(attempt.no, offer.number, timeout_s, attempt.caller_id), expired=expired)
-
-
-def caller_id(call: Call, at: Setting) -> str:
-    """What the buyer's phone shows: the number that was pinged, or our own when the caller withheld theirs."""
-    configured = at.plan.bridge.caller_id
-    if configured != "caller":
-        return configured
-    return call.caller.phone or call.to
-
-
-def _unsold(call: Call, at: Setting, expired: tuple[str, ...]) -> Step:
-    step = close(call, Outcome.UNSOLD, at)
-    return replace(step, command=Apologise(farewell(step.call)), expired=expired)
-
-
-def fail(call: Call, at: Setting, why: str) -> Step:
-    """Our own failure ends the call with an apology and a callback."""
-    if call.state is CallState.ENDED:
-        return Step(call, standing(call, at))
-    step = close(call.noted(at.now, "failed", why), Outcome.FAILED, at)
-    return replace(step, command=Apologise(farewell(step.call)))
-
-
-def farewell(call: Call) -> Farewell:
-    """Which words an ended call is let go with: they promise a callback only when one is owed."""
-    owed = hears_again(call)
-    if call.outcome is Outcome.FAILED:
-        return Farewell.FAILED_CALLBACK if owed else Farewell.FAILED
-    return Farewell.UNSOLD_CALLBACK if owed else Farewell.UNSOLD
+    return go_on(call.with_attempt(attempt).noted(at.now, "dial_lapsed", str(attempt.no)), at, may_ask_again=True)
 
 
 def _result_of(attempt: Attempt, event: DialEnded, at: Setting) -> AttemptResult:

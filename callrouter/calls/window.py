@@ -15,11 +15,18 @@ def may_post(offer: Offer, now: float) -> bool:
     return offer.expires_at - now > MARGIN_S
 
 
-def ring_timeout_s(offer: Offer, bridge: Bridge, carrier: Capabilities, now: float) -> int | None:
+def ring_timeout_s(offer: Offer, bridge: Bridge, carrier: Capabilities, now: float, later_s: float = 0.0) -> int | None:
     """Whole seconds to ring so that even the carrier's added buffer ends inside the window.
 
-    ``None`` when the window is too short to be worth a dial.
+    ``later_s`` is how much later than usual the dial may start. ``None`` when the window is too short to be worth one.
     """
-    remaining = offer.expires_at - now - carrier.timeout_buffer_s - MARGIN_S
+    remaining = offer.expires_at - now - carrier.timeout_buffer_s - MARGIN_S - later_s
     seconds = min(bridge.ring_s, math.floor(remaining))
     return seconds if seconds >= carrier.min_ring_s else None
+
+
+def last_ring_at(offer: Offer, carrier: Capabilities) -> float:
+    """Until when the offer's buyer can be rung in a room, or its bid be taken up; epoch seconds."""
+    if offer.awaits_post:
+        return offer.expires_at - MARGIN_S
+    return offer.expires_at - carrier.timeout_buffer_s - carrier.min_ring_s - carrier.place_s - MARGIN_S

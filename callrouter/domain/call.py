@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import Literal
 
 from callrouter.domain.caller import Caller
 from callrouter.domain.offer import Offer
@@ -84,6 +85,8 @@ class Attempt(Value):
     bridged_s: int | None = None
     """Seconds from the dial's action."""
     result: AttemptResult | None = None
+    ended_by: Literal["caller", "buyer", "agent"] | None = None
+    """Who ended the talk, where the carrier's reports say so."""
 
     @property
     def live(self) -> bool:

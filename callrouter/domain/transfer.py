@@ -103,6 +103,8 @@ class Transfer(Value):
     way: Way | None = None
     line: str | None = None
     """Dial-in: the carrier's id of the leg on which the agent's dialler transferred the caller."""
+    line_number: str | None = None
+    """Whose number that leg shows."""
     caller_call_sid: str | None = None
     """A call of the caller's that is on our carrier already."""
     call_token: str | None = None

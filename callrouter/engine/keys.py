@@ -14,6 +14,8 @@ CALL_TTL_S = 2 * DAY_S
 REPLIES_TTL_S = 2 * DAY_S
 JOB_DONE_TTL_S = 7 * DAY_S
 """A delivered, cancelled or dead job, for operations to see; also how long its id cannot be used again."""
+REPLY_TTL_S = DAY_S
+"""What was answered under an idempotency key."""
 LIMIT_TTL_S = 2 * 3600
 HEALTH_TTL_S = DAY_S
 STANDING_TTL_S = 7 * DAY_S
@@ -23,6 +25,10 @@ LONGEST_CALL_S = 4 * 3600
 """The carrier ends a call after so long."""
 SEAT_LONGEST_S = 5 * 3600
 """No call keeps its seat at a buyer for longer; the seats' keys live an hour more."""
+SIGN_IN_TTL_S = 600
+"""How long a failed sign-in to the console counts against the place that it came from."""
+AGENT_TTL_S = 90 * DAY_S
+"""What an agent told of herself on the console, from the last time that she used it."""
 USED_TTL_S: Mapping[str, int] = {"hour": 3 * 3600, "day": 3 * DAY_S, "month": 35 * DAY_S, "ever": 0}
 """What is used up of caps, from the last use: past the end of its calendar period; ``ever`` has no end."""
 
@@ -35,8 +41,10 @@ PERMANENT = (
     "sweep",
     "sweep:due",
     "instances",
+    "switches",
 )
-"""Keys without a time to live: indexes that empty themselves, and the stream that the drainer trims."""
+"""Keys without a time to live: indexes that empty themselves, the stream that the drainer trims, and what operations
+have switched off."""
 
 PERMANENT_UNDER = "used:ever:"
 """How the names of further such keys begin: what is used up of a buyer's caps without a period, one for each buyer."""
@@ -83,6 +91,10 @@ class Keys:
         """JSON of what was told about a person by ``PUT /api/v1/callers``; its TTL is the request's."""
         return self._key("caller", phone)
 
+    def reply(self, digest: str) -> str:
+        """JSON of the answer that was given to a token's idempotency key, or of the claim of who is about to."""
+        return self._key("reply", digest)
+
     def limit(self, scope: str) -> str:
         """List of the admission times (epoch ms, newest first) of one buyer account."""
         return self._key("limit", scope)
@@ -90,6 +102,23 @@ class Keys:
     def health(self, buyer: str) -> str:
         """Hash of one buyer's moving average of failures and its next probe."""
         return self._key("health", buyer)
+
+    @property
+    def switches(self) -> str:
+        """Hash ``<plan> <buyer>`` → JSON of `SwitchedOff`: the buyers that operations have switched off."""
+        return self._key("switches")
+
+    def session(self, digest: str) -> str:
+        """JSON of one sign-in to the console, under the SHA-256 of its id; the time to live is the longest pause."""
+        return self._key("session", digest)
+
+    def sign_ins(self, place: str) -> str:
+        """Hash of the sign-ins that were tried from one place (a digest of an address, or ``all``)."""
+        return self._key("sign_ins", place)
+
+    def agent(self, token: str) -> str:
+        """JSON of what the agent with the token of this name told of herself: name and phone."""
+        return self._key("agent", token)
 
     def seats(self, plan: str, buyer: str, part: str) -> str:
         """What calls have reserved at one buyer of a plan; the parts are those of ``scripts/_guards.lua``."""
@@ -141,6 +170,26 @@ class Keys:
     def sale(self, plan: str, phone: str) -> str:
         """Id of the sale job that stands, or stood lately, for this person in this plan."""
         return self._key("sale", plan, phone)
+
+    def ticket_number(self, plan: str, phone: str) -> str:
+        """The open warm transfer of this caller, or of the agent with this number."""
+        return self._key("ticket", plan, phone)
+
+    def ticket_pin(self, pin: str) -> str:
+        """The open warm transfer of this pin."""
+        return self._key("pin", pin)
+
+    def transfers_of(self, name: str) -> str:
+        """Sorted set of the warm transfers that a token's holder has open; score: since when (epoch ms)."""
+        return self._key("transfers", "of", name)
+
+    def transfers_open(self, plan: str) -> str:
+        """Sorted set of a plan's open warm transfers; score: since when (epoch ms)."""
+        return self._key("transfers", "plan", plan)
+
+    def leg(self, leg_sid: str) -> str:
+        """The warm transfer that a leg of the carrier belongs to."""
+        return self._key("leg", leg_sid)
 
     @property
     def ledger(self) -> str:

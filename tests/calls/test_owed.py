@@ -4,6 +4,7 @@ import pytest
 
 from callrouter.calls import transitions
 from callrouter.calls.closing import AFTER_SALE, SALE_WITHIN_S
+from callrouter.calls.selling import begin_auction, fail
 from callrouter.calls.setting import Setting, Step
 from callrouter.carrier.seam import Apologise, Farewell
 from callrouter.dialplan import Plan
@@ -29,7 +30,7 @@ def unsold(plan: Plan, *, consent: bool | None, phone: str | None = "+1512555012
     setting = Setting(plan, EPOCH, EPOCH, "me", CARRIER)
     call = arrived().call
     caller = call.caller.model_copy(update={"zip": "78701", "consent": consent, "phone": phone})
-    call = transitions.begin_auction(call.replaced(caller=caller), setting).call
+    call = begin_auction(call.replaced(caller=caller), setting).call
     return transitions.auction_closed(call, 1, (), "all_answered", setting)
 
 
@@ -73,7 +74,7 @@ def test_a_call_that_we_failed_is_for_sale_as_well() -> None:
     setting = Setting(selling(), EPOCH, EPOCH, "me", CARRIER)
     call = arrived().call
     call = call.replaced(caller=call.caller.model_copy(update={"consent": True}))
-    step = transitions.fail(call, setting, "test")
+    step = fail(call, setting, "test")
     assert step.call.outcome is Outcome.FAILED
     assert step.sale is not None
 

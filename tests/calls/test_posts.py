@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from callrouter.calls import transitions
+from callrouter.calls.selling import begin_auction
 from callrouter.calls.setting import Setting, Step
 from callrouter.carrier.seam import BridgeTo, DialEnded, DialStatus, Hold
 from callrouter.domain.call import Call, CallState, Outcome
@@ -22,7 +23,7 @@ def bid(payout: int = 40, received_at: float = EPOCH) -> Offer:
 def closed(*offers: Offer, now: float = EPOCH + 1) -> Step:
     """The caller gave the zip, and the auction ended with these offers, best first."""
     call = arrived().call
-    call = transitions.begin_auction(call.replaced(caller=call.caller.updated(zip="78701")), at(EPOCH)).call
+    call = begin_auction(call.replaced(caller=call.caller.updated(zip="78701")), at(EPOCH)).call
     return transitions.auction_closed(call, 1, offers, "all_answered", at(now))
 
 

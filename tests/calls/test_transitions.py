@@ -7,10 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callrouter.calls import transitions
+from callrouter.calls.selling import fail
 from callrouter.calls.setting import Setting, Step
 from callrouter.calls.window import MARGIN_S, ring_timeout_s
 from callrouter.carrier.seam import (
     BridgeTo,
+    CallArrived,
     CallerStatus,
     Capabilities,
     DialEnded,
@@ -50,7 +52,9 @@ def at(now: float) -> Setting:
 
 def arrived() -> Step:
     caller = Caller(phone="+15125550123")
-    return transitions.arrive("CA1", "+18885550100", CallKind.INBOUND, caller, "10001", at(EPOCH))
+    return transitions.arrive(
+        CallArrived("CA1", "+15125550123", "+18885550100", "10001"), CallKind.INBOUND, caller, at(EPOCH)
+    )
 
 
 def offer(buyer: str, number: str, payout: int, received_at: float) -> Offer:
@@ -117,7 +121,7 @@ def applied(call: Call, event: Any, now: float) -> Step:
         case "lapsed":
             return transitions.dial_lapsed(call, at(now))
         case "fail":
-            return transitions.fail(call, at(now), "test")
+            return fail(call, at(now), "test")
     return transitions.lost(call, (), at(now))
 
 

@@ -1,15 +1,14 @@
 """Each command as the document that Twilio gets, whole."""
 
-from typing import Any
+import re
 
 import pytest
 
-from callrouter.carrier.seam import Apologise, AskZip, BridgeTo, Command, Farewell, HangUp, Hold
-from callrouter.carrier.twilio.twiml import PUSH_LIMIT, render
+from callrouter.carrier.seam import Apologise, AskPin, AskZip, BridgeTo, Command, EnterRoom, Farewell, HangUp, Hold
+from callrouter.carrier.twilio.twiml import PUSH_LIMIT, music, render
 from callrouter.carrier.twilio.urls import Urls
-from callrouter.dialplan import Plan
 from callrouter.simulator.carrier.twiml import parse, problems
-from tests.support.world import BUYERS, plan
+from tests.carrier.plans import a_plan
 
 URLS = Urls("https://calls.example.com")
 OVER = "#rc=2&amp;rp=ct,rt,5xx&amp;ct=800&amp;rt=4000&amp;tt=12000"
@@ -20,15 +19,6 @@ def check_document(document: str, *, pushed: bool) -> list[str]:
     return problems(parse(document.encode()), pushed=pushed, chars=len(document))
 
 
-def a_plan(**sections: Any) -> Plan:
-    whole = {**plan(**sections), "buyers": BUYERS}
-    whole["unsold"] = {}
-    for buyer in whole["buyers"].values():
-        assert buyer["url"].startswith("env:")
-    whole["buyers"] = {name: {**b, "url": "https://buyer.example/ping"} for name, b in BUYERS.items()}
-    return Plan.model_validate(whole)
-
-
 GOLDEN: list[tuple[Command, str]] = [
     (
         AskZip(1),
@@ -36,6 +26,24 @@ GOLDEN: list[tuple[Command, str]] = [
             '<Gather input="dtmf speech" numDigits="5" timeout="5" speechTimeout="auto" method="POST" language="en-US"'
             f' actionOnEmptyResult="true" action="https://calls.example.com/twilio/zip/1{OVER}"><Say language="en-US">'
             "Thanks for calling. To connect you, please enter or say your five digit zip code.</Say></Gather>"
+        ),
+    ),
+    (
+        AskPin(2),
+        (
+            '<Gather input="dtmf" numDigits="6" finishOnKey="#" timeout="5" method="POST" actionOnEmptyResult="true"'
+            f' action="https://calls.example.com/twilio/pin/2{OVER}"><Say language="en-US">'
+            "Please enter the transfer pin, or the caller's five digit zip code, then press pound.</Say></Gather>"
+        ),
+    ),
+    (
+        EnterRoom("cr-1", "caller-1", starts=False),
+        (
+            f'<Dial action="https://calls.example.com/twilio/out/caller-1{OVER}" method="POST"><Conference'
+            ' startConferenceOnEnter="false" endConferenceOnExit="false" beep="false" jitterBufferSize="small"'
+            f' participantLabel="caller-1" waitUrl="https://calls.example.com/twilio/music?plan=auto{OVER}"'
+            f' waitMethod="POST" statusCallback="https://calls.example.com/twilio/room{OVER}"'
+            ' statusCallbackEvent="start end join leave hold" statusCallbackMethod="POST">cr-1</Conference></Dial>'
         ),
     ),
     (
@@ -92,3 +100,52 @@ def test_hold_segments_after_the_words_play_the_tone() -> None:
     assert "/audio/hold-1s." in render(Hold(1, 3, short=True), a_plan(), URLS)
     own = a_plan(prompts={"hold_audio": "https://cdn.example/music.wav"})
     assert "<Play>https://cdn.example/music.wav</Play>" in render(Hold(1, 1), own, URLS)
+
+
+CALL = "TR" + "0c" * 16
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        AskZip(1),
+        AskPin(1),
+        Hold(1, 1),
+        BridgeTo(1, "+12145550111", 20, "+15125550123"),
+        EnterRoom("cr-1", "agent-1", True),
+    ],
+)
+def test_every_address_of_a_transfer_names_it_in_front_of_the_overrides(command: Command) -> None:
+    whole = render(command, a_plan(), URLS.of(CALL))
+    asked = re.findall(r"https://calls\.example\.com/twilio/[^\"<]+", whole)
+    ours = [url for url in asked if "/twilio/music" not in url]
+    assert ours
+    for url in ours:
+        path, _, query = url.partition("#")[0].partition("?")
+        assert query == f"call={CALL}", path
+    assert check_document(whole, pushed=True) == []
+
+
+def test_an_empty_id_changes_no_address() -> None:
+    assert URLS.of("") == URLS
+    assert URLS.of(CALL).of("") == URLS
+
+
+def test_the_music_goes_round_and_is_the_plans_own() -> None:
+    ours = music(a_plan(), URLS)
+    assert (
+        f'<Redirect method="POST">https://calls.example.com/twilio/music?plan=auto{OVER}</Redirect></Response>' in ours
+    )
+    assert '<Play loop="15">https://calls.example.com/audio/hold-4s.' in ours
+    own = music(a_plan(prompts={"hold_audio": "https://cdn.example/music.wav?a=1&b=2"}), URLS)
+    assert ">https://cdn.example/music.wav?a=1&amp;b=2</Play>" in own
+    nobodys = music(None, URLS)
+    assert f">https://calls.example.com/twilio/music{OVER}</Redirect>" in nobodys
+    for document in (ours, own, nobodys):
+        assert check_document(document, pushed=False) == []
+
+
+def test_a_rooms_name_and_a_label_cannot_break_out_of_their_element() -> None:
+    document = render(EnterRoom('"></Conference><Hangup/>', '"><Hangup/>', True), a_plan(), URLS.of('"><Hangup/>'))
+    assert "<Hangup/>" not in document
+    parse(document.encode())

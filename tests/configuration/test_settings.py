@@ -52,6 +52,8 @@ def test_every_variable_changes_its_setting(tmp_path: object) -> None:
             "CALLROUTER_DIALPLANS": "/elsewhere",
             "CALLROUTER_API_TOKENS": TOKENS,
             "TWILIO_API_URL": "http://127.0.0.1:8080/",
+            "TWILIO_API_KEY": "SK" + "0b" * 16,
+            "TWILIO_API_SECRET": "api-key-secret-1",
             "TWILIO_SIGNING_KEYS": "k1:signing-secret-1,k2:signing-secret-2",
         }
     )
@@ -61,6 +63,8 @@ def test_every_variable_changes_its_setting(tmp_path: object) -> None:
     assert [(token.role, token.name) for token in settings.api_tokens] == [(Role.OPS, "desk"), (Role.AGENT, "anna")]
     assert settings.api_tokens[0].token.get_secret_value() == "ops-token-0123456789"
     assert settings.twilio_api_url == "http://127.0.0.1:8080"
+    assert settings.twilio_api_key == "SK" + "0b" * 16
+    assert settings.twilio_api_secret.get_secret_value() == "api-key-secret-1"
     assert settings.twilio_signing_keys["k2"].get_secret_value() == "signing-secret-2"
 
 
@@ -142,6 +146,20 @@ def test_another_carrier_server_may_have_other_account_ids() -> None:
     assert read_settings({**environ, "TWILIO_API_URL": "https://space.example/laml"}).twilio_account_sid
 
 
+def test_an_api_key_and_its_secret_go_together() -> None:
+    key = {"TWILIO_API_KEY": "SK" + "0b" * 16}
+    assert mistakes({**GOOD, **key}) == {"TWILIO_API_SECRET": "set it too, or unset TWILIO_API_KEY"}
+    secret = {"TWILIO_API_SECRET": "api-key-secret-1"}
+    assert mistakes({**GOOD, **secret}) == {"TWILIO_API_KEY": "set it too, or unset TWILIO_API_SECRET"}
+    assert read_settings(GOOD).twilio_api_key == ""
+
+
+def test_an_account_is_not_taken_for_an_api_key() -> None:
+    pair = {"TWILIO_API_KEY": "AC" + "0b" * 16, "TWILIO_API_SECRET": "api-key-secret-1"}
+    assert set(mistakes({**GOOD, **pair})) == {"TWILIO_API_KEY"}
+    assert read_settings({**GOOD, **pair, "TWILIO_API_URL": "https://space.example/laml"}).twilio_api_key
+
+
 def test_a_data_folder_that_is_a_file_is_refused(tmp_path: object) -> None:
     assert "CALLROUTER_DATA_DIR" in mistakes({**GOOD, "CALLROUTER_DATA_DIR": __file__})
 
@@ -153,12 +171,14 @@ def secretive() -> Settings:
             "CALLROUTER_REDIS_URL": "rediss://user:p%40ssw0rd-1@engine:6379/0?client_name=x",
             "CALLROUTER_DATABASE_URL": "sqlite:////data/calls.db",
             "CALLROUTER_API_TOKENS": TOKENS,
+            "TWILIO_API_KEY": "SK" + "0b" * 16,
+            "TWILIO_API_SECRET": "api-key-secret-1",
             "TWILIO_SIGNING_KEYS": "k1:signing-secret-1",
         }
     )
 
 
-SECRETS = ("auth-token-secret", "p%40ssw0rd-1", "ops-token", "agent-token", "signing-secret-1")
+SECRETS = ("api-key-secret-1", "auth-token-secret", "p%40ssw0rd-1", "ops-token", "agent-token", "signing-secret-1")
 
 
 def test_no_secret_is_in_what_is_printed() -> None:
@@ -174,11 +194,12 @@ def test_effective_values_name_their_source() -> None:
     assert rows["CALLROUTER_DATA_DIR"] == ("var", "default")
     assert rows["CALLROUTER_API_TOKENS"] == ("ops:desk:***, agent:anna:***", "environment")
     assert rows["TWILIO_AUTH_TOKEN"] == ("***", "environment")
+    assert rows["TWILIO_API_SECRET"] == ("***", "environment")
 
 
 def test_the_log_filter_is_told_every_secret() -> None:
     assert set(secretive().secrets) == {
-        *("auth-token-secret", "signing-secret-1", "p%40ssw0rd-1", "p@ssw0rd-1"),
+        *("auth-token-secret", "api-key-secret-1", "signing-secret-1", "p%40ssw0rd-1", "p@ssw0rd-1"),
         *("ops-token-0123456789", "agent-token-0123456"),
     }
 

@@ -19,7 +19,8 @@ FIRST, SECOND = "+12145550111", "+12145550112"
 def killed(world: World, number: int) -> None:
     """What kill -9 leaves of an instance: nothing runs any more, and nobody said goodbye."""
     instance = world.served[number].app.instance
-    for task in (*instance.auctioneer._tasks.values(), *instance._tasks):
+    tasks = (*instance.auctioneer._tasks.values(), *instance.conductor._under_way.values(), *instance._tasks)
+    for task in tasks:
         task.cancel()
     instance.auctioneer.draining = True
 

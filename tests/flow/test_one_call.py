@@ -21,15 +21,17 @@ async def test_the_highest_payout_gets_the_caller(world: World) -> None:
     assert [(d.number, d.bridged) for d in call.dials] == [(FIRST, True)]
     assert (record["outcome"], record["buyer"], record["payout"]) == ("bridged", "contactability", "30.00")
     assert (record["qualified"], record["bridged_s"], record["min_duration_s"]) == (True, 120, 90)
+    assert record["attempts"][0]["ended_by"] == "buyer"
     assert record["callback"] is None
 
 
 @in_world()
 async def test_a_talk_shorter_than_the_minimum_duration_does_not_qualify(world: World) -> None:
     two_buyers(world)
-    world.carrier.phone(FIRST, PhoneScript(talk_s=60))
+    world.carrier.phone(FIRST, PhoneScript(talk_s=60, hangs_up="caller"))
     record = await world.record(await world.call())
     assert (record["outcome"], record["qualified"], record["bridged_s"]) == ("bridged", False, 60)
+    assert record["attempts"][0]["ended_by"] == "caller"
     assert world.metric("expected_payout_dollars_total", buyer="contactability") == 0
 
 

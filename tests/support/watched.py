@@ -13,6 +13,8 @@ from callrouter.errors import CallrouterError
 SECRETS = (
     "an-auth-token-of-tests",
     "ops-token-of-the-tests",
+    "agent-token-of-the-tests",
+    "system-token-of-the-tests",
     "lmal-key-of-tests",
     "contactability-token",
     "callconnectleads-key",
@@ -29,8 +31,12 @@ SECRETS = (
     "the-key-of-lmal",
     "the-key-of-the-dialler",
     "the-auth-token-of-twilio",
+    "the-secret-of-an-api-key-in-tests",
     "the-token-of-an-operator",
     "s3cr3t&key",
+    "agent-token-of-the-console",
+    "ops-token-of-the-console",
+    "system-token-of-the-console",
 )
 """The credentials that tests give the product, but for those too short to be told from other words."""
 

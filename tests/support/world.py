@@ -193,6 +193,11 @@ class World:
         return self.served[0].app
 
     @property
+    def base_url(self) -> str:
+        """Where the instance that gets the webhooks is reached."""
+        return self._hosts[PUBLIC_URL]
+
+    @property
     def environ(self) -> dict[str, str]:
         """The environment of the service."""
         return {

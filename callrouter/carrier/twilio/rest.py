@@ -1,4 +1,4 @@
-"""What we ask of Twilio: push a document to a live call, look calls up.
+"""What we ask of Twilio: push a document to a live call, look calls up, and, in ``rooms``, see to conferences.
 
 The ``twilio`` package builds and reads the requests; they travel over the application's own HTTP session, because
 the package's asynchronous client has no timeout at all (9.13.0). It is imported on first use.
@@ -13,7 +13,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 
-from callrouter.carrier.seam import Capabilities, Command, Leg, LegStatus, PushResult
+from callrouter.carrier.seam import Capabilities, Command, Leg, LegStatus, Order, Ordered, PushResult, Room
+from callrouter.carrier.twilio import rooms
 from callrouter.carrier.twilio.events import BadWebhook, leg_status
 from callrouter.carrier.twilio.twiml import PUSH_LIMIT, render
 from callrouter.carrier.twilio.urls import Urls
@@ -22,10 +23,10 @@ from callrouter.errors import CarrierUnavailable
 
 T = TypeVar("T")
 
-PUSH_TIMEOUT_S = 1.2
+PUSH_TIMEOUT_S = rooms.UPDATE_TIMEOUT_S
 LOOK_UP_TIMEOUT_S = 4.0
-GONE = frozenset({20404, 21220})
-"""Error codes: no such call; call not in progress."""
+OWN_ID = "TR"
+"""How the ids of calls begin that are not the carrier's."""
 RECENT_LIMIT = 2_000
 
 log = logging.getLogger("callrouter.carrier")
@@ -53,25 +54,33 @@ class TwilioCarrier:
         self._plan_of = plan_of
         self._client: Any = None
 
-    async def push(self, sid: str, plan: str, command: Command) -> PushResult:
-        """Replace what the live call is doing. Never raises."""
+    async def push(self, line: str, plan: str, command: Command, sid: str = "") -> PushResult:
+        """Replace what the live leg ``line`` of the call ``sid`` is doing. Never raises."""
         from twilio.base.exceptions import TwilioException, TwilioRestException
 
-        document = render(command, self._plan_of(plan), self._urls)
+        document = render(command, self._plan_of(plan), self._urls_of(sid))
         if len(document) > PUSH_LIMIT:
             log.error("document too long to push; the poll answers", extra={"characters": len(document)})
             return PushResult.UNKNOWN
         try:
             async with asyncio.timeout(PUSH_TIMEOUT_S):
-                await self._twilio().calls(sid).update_async(twiml=document)
+                await self._twilio().calls(line).update_async(twiml=document)
             return PushResult.DONE
         except TwilioRestException as error:
-            gone = error.code in GONE or error.status == 404
+            gone = error.code in rooms.GONE or error.status == 404
             log.info("push refused", extra={"code": error.code, "status": error.status})
             return PushResult.NOT_LIVE if gone else PushResult.UNKNOWN
         except (TimeoutError, aiohttp.ClientError, OSError, TwilioException, ValueError) as error:
             log.warning("push failed; the poll answers", extra={"why": type(error).__name__})
             return PushResult.UNKNOWN
+
+    async def carry_out(self, order: Order, sid: str, plan: str) -> Ordered:
+        """Do something with the room of the call ``sid``. Never raises."""
+        return await rooms.carry_out(self._twilio(), order, self._plan_of(plan), self._urls_of(sid))
+
+    async def room(self, name: str) -> Room | None:
+        """The live room of this name. Legs that only ring are not in it yet."""
+        return await self._asked(lambda: rooms.live_room(self._twilio(), name), missing=None)
 
     async def look_up(self, sid: str) -> Leg | None:
         """The caller's leg, or ``None`` when Twilio does not know it."""
@@ -112,6 +121,9 @@ class TwilioCarrier:
             raise CarrierUnavailable(f"the carrier answered {error.status} ({error.code})") from None
         except (TimeoutError, aiohttp.ClientError, OSError, TwilioException, BadWebhook, ValueError) as error:
             raise CarrierUnavailable(f"the carrier could not be asked: {type(error).__name__}") from None
+
+    def _urls_of(self, sid: str) -> Urls:
+        return self._urls.of(sid if sid.startswith(OWN_ID) else "")
 
     def _twilio(self) -> Any:
         if self._client is None:

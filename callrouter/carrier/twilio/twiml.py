@@ -5,7 +5,17 @@ Every value goes through `escape` or `quoteattr`; a test holds each document aga
 
 from xml.sax.saxutils import escape, quoteattr
 
-from callrouter.carrier.seam import Apologise, AskZip, BridgeTo, Command, Farewell, HangUp, Hold
+from callrouter.carrier.seam import (
+    Apologise,
+    AskPin,
+    AskZip,
+    BridgeTo,
+    Command,
+    EnterRoom,
+    Farewell,
+    HangUp,
+    Hold,
+)
 from callrouter.carrier.twilio.urls import Urls
 from callrouter.dialplan import Plan, Prompts
 
@@ -13,6 +23,12 @@ PUSH_LIMIT = 4_000
 """Characters that Twilio takes in a pushed document."""
 
 REFUSAL = "Sorry, this number is not in service. Please check the number and call again. Goodbye."
+
+ROOM_EVENTS = ("start", "end", "join", "leave", "hold")
+"""What a room reports. The first leg that comes in decides it for all."""
+PIN_DIGITS = 6
+_MUSIC_ROUNDS = 15
+"""How often the music is played before the carrier asks for it again."""
 
 _PROLOG = '<?xml version="1.0" encoding="UTF-8"?>'
 
@@ -23,8 +39,12 @@ def render(command: Command, plan: Plan | None, urls: Urls) -> str:
     match command:
         case AskZip():
             body = _ask_zip(command, plan, prompts, urls)
+        case AskPin():
+            body = _ask_pin(command, plan, prompts, urls)
         case Hold():
             body = _hold(command, prompts, urls)
+        case EnterRoom():
+            body = _enter_room(command, plan, urls)
         case BridgeTo():
             body = _bridge(command, urls)
         case Apologise():
@@ -32,6 +52,18 @@ def render(command: Command, plan: Plan | None, urls: Urls) -> str:
         case HangUp():
             body = "<Hangup/>"
     return f"{_PROLOG}<Response>{body}</Response>"
+
+
+def music(plan: Plan | None, urls: Urls) -> str:
+    """What is heard in a room until it starts, and on hold: round and round, for silence sounds like a lost line."""
+    own = plan.prompts.hold_audio if plan and plan.prompts.hold_audio != "tone" else None
+    # A file of somebody else's may be missing: without a pause the carrier would come back at once, again and again.
+    pause = '<Pause length="1"/>' if own else ""
+    again = urls.music(plan.plan if plan else "")
+    return (
+        f'{_PROLOG}<Response><Play loop="{_MUSIC_ROUNDS}">{escape(own or urls.hold_audio)}</Play>{pause}'
+        f'<Redirect method="POST">{escape(again)}</Redirect></Response>'
+    )
 
 
 def _ask_zip(command: AskZip, plan: Plan | None, prompts: Prompts, urls: Urls) -> str:
@@ -42,6 +74,15 @@ def _ask_zip(command: AskZip, plan: Plan | None, prompts: Prompts, urls: Urls) -
         f'<Gather input="dtmf speech" numDigits="5" timeout="{timeout_s}" speechTimeout="auto" method="POST"'
         f' language={quoteattr(prompts.language)} actionOnEmptyResult="true"'
         f" action={quoteattr(urls.zip(command.try_no))}>{_say(words, prompts)}</Gather>"
+    )
+
+
+def _ask_pin(command: AskPin, plan: Plan | None, prompts: Prompts, urls: Urls) -> str:
+    timeout_s = plan.intake.timeout_s if plan else 5
+    return (
+        f'<Gather input="dtmf" numDigits="{PIN_DIGITS}" finishOnKey="#" timeout="{timeout_s}" method="POST"'
+        f' actionOnEmptyResult="true" action={quoteattr(urls.pin(command.try_no))}>'
+        f"{_say(prompts.ask_pin, prompts)}</Gather>"
     )
 
 
@@ -64,6 +105,18 @@ def _bridge(command: BridgeTo, urls: Urls) -> str:
         f"<Number statusCallback={quoteattr(urls.leg(command.attempt_no))}"
         ' statusCallbackEvent="initiated ringing answered completed" statusCallbackMethod="POST">'
         f"{escape(command.number)}</Number></Dial>"
+    )
+
+
+def _enter_room(command: EnterRoom, plan: Plan | None, urls: Urls) -> str:
+    starts = "true" if command.starts else "false"
+    return (
+        f'<Dial action={quoteattr(urls.out(command.label))} method="POST">'
+        f'<Conference startConferenceOnEnter="{starts}" endConferenceOnExit="false" beep="false"'
+        f' jitterBufferSize="small" participantLabel={quoteattr(command.label)}'
+        f' waitUrl={quoteattr(urls.music(plan.plan if plan else ""))} waitMethod="POST"'
+        f' statusCallback={quoteattr(urls.room)} statusCallbackEvent="{" ".join(ROOM_EVENTS)}"'
+        f' statusCallbackMethod="POST">{escape(command.room)}</Conference></Dial>'
     )
 
 

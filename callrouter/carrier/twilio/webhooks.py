@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect, Request
@@ -14,14 +15,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from callrouter.calls.answer import Answer
-from callrouter.calls.flow import CallFlow
-from callrouter.carrier.seam import CallerEvent, Report
+from callrouter.carrier.seam import CallArrived, CallerEvent, Report
 from callrouter.carrier.twilio import events
 from callrouter.carrier.twilio.audio import SOUNDS
 from callrouter.carrier.twilio.events import BadWebhook, Params
 from callrouter.carrier.twilio.signature import SETTINGS_HEADER, SIGNATURE_HEADER, verified
-from callrouter.carrier.twilio.twiml import render
+from callrouter.carrier.twilio.twiml import music, render
 from callrouter.carrier.twilio.urls import Urls
+from callrouter.dialplan import Plan
 from callrouter.domain.clock import Clock
 from callrouter.errors import EngineUnavailable
 from callrouter.logs import call_id
@@ -43,55 +44,66 @@ class Secrets:
     signing_keys: Mapping[str, str]
 
 
+class Flow(Protocol):
+    """Who takes the events."""
+
+    async def answer(self, event: CallerEvent, arrival: CallArrived, received_at: float) -> Answer:
+        """What is heard next. ``arrival`` is who calls whom, from the same request."""
+        ...
+
+    async def report(self, event: Report, received_at: float) -> None:
+        """Take note. Raises `EngineUnavailable` or `OSError` when that was not possible."""
+        ...
+
+
 class Webhooks:
     """The routes that Twilio calls."""
 
-    def __init__(self, flow: CallFlow, urls: Urls, secrets: Secrets, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        flow: Flow,
+        urls: Urls,
+        secrets: Secrets,
+        clock: Clock,
+        metrics: Metrics,
+        plan_of: Callable[[str], Plan | None] = lambda name: None,
+    ) -> None:
         self._flow = flow
         self._urls = urls
         self._secrets = secrets
         self._clock = clock
         self._metrics = metrics
+        self._plan_of = plan_of
 
     def routes(self) -> list[Route]:
         """Every path below ``/twilio``, and the sounds that its documents play."""
-        answered: list[tuple[str, str, Callable[[Request, Params], CallerEvent]]] = [
-            ("/twilio/voice", "voice", lambda request, params: events.arrived(params)),
-            (
-                "/twilio/zip/{no:int}",
-                "zip",
-                lambda r, params: events.zip_entered(params, r.path_params["no"]),
-            ),
-            ("/twilio/hold/{auction:int}/{no:int}", "hold", _hold),
-            ("/twilio/dial/{no:int}", "dial", _dial),
-            ("/twilio/fallback", "fallback", lambda request, params: events.answer_failed(params)),
-        ]
-        reported: list[tuple[str, str, Callable[[Request, Params], Report]]] = [
-            (
-                "/twilio/leg/{no:int}",
-                "leg",
-                lambda r, params: events.leg_changed(params, r.path_params["no"]),
-            ),
-            ("/twilio/status", "status", lambda request, params: events.caller_status(params)),
-        ]
         return [
-            *(Route(path, self._answering(name, read), methods=["POST"]) for path, name, read in answered),
-            *(Route(path, self._reporting(name, read), methods=["POST"]) for path, name, read in reported),
+            *(
+                Route(f"/twilio/{path}", self._answering(name, read), methods=["POST"])
+                for path, name, read in _ANSWERED
+            ),
+            *(
+                Route(f"/twilio/{path}", self._reporting(name, read), methods=["POST"])
+                for path, name, read in _REPORTED
+            ),
+            Route("/twilio/music", self._music(), methods=["GET", "POST"]),
             Route("/audio/{file}", sound, methods=["GET"]),
         ]
 
-    def _answering(self, name: str, read: Callable[[Request, Params], CallerEvent]) -> "Endpoint":
+    def _answering(self, name: str, read: "Read[CallerEvent]") -> "Endpoint":
         async def handle(request: Request, params: Params, received_at: float) -> tuple[Response, str]:
-            event = read(request, params)
+            event = read(_Asked(request), params)
             call_id.set(event.sid)
             answer = await self._flow.answer(event, events.arrived(params), received_at)
             return self._twiml(answer), "refused" if answer.plan is None else "answered"
 
         return self._endpoint(name, handle, lambda: _xml(_HANG_UP))
 
-    def _reporting(self, name: str, read: Callable[[Request, Params], Report]) -> "Endpoint":
+    def _reporting(self, name: str, read: "Read[Report | None]") -> "Endpoint":
         async def handle(request: Request, params: Params, received_at: float) -> tuple[Response, str]:
-            event = read(request, params)
+            event = read(_Asked(request), params)
+            if event is None:
+                return Response(status_code=204), "answered"
             call_id.set(event.sid)
             try:
                 await self._flow.report(event, received_at)
@@ -101,6 +113,13 @@ class Webhooks:
             return Response(status_code=204), "answered"
 
         return self._endpoint(name, handle, lambda: Response(status_code=204))
+
+    def _music(self) -> "Endpoint":
+        async def handle(request: Request, params: Params, received_at: float) -> tuple[Response, str]:
+            plan = self._plan_of(request.query_params.get("plan", ""))
+            return _xml(music(plan, self._urls)), "answered"
+
+        return self._endpoint("music", handle, lambda: _xml(music(None, self._urls)))
 
     def _endpoint(
         self,
@@ -154,20 +173,70 @@ class Webhooks:
         return dict(pairs) if right else None
 
     def _twiml(self, answer: Answer) -> Response:
-        return _xml(render(answer.command, answer.plan, self._urls))
+        return _xml(render(answer.command, answer.plan, self._urls.of(answer.call)))
 
 
+class _Asked:
+    """What the URL of a request says."""
+
+    def __init__(self, request: Request) -> None:
+        self._path = request.path_params
+        self._query = request.query_params
+
+    @property
+    def call(self) -> str:
+        """The call's id where it is not the leg's. Raises `BadWebhook`."""
+        return events.call_of(self._query)
+
+    @property
+    def no(self) -> int:
+        """Which question, attempt or segment."""
+        return int(self._path["no"])
+
+    @property
+    def auction(self) -> int:
+        """Which auction the caller is held for."""
+        return int(self._path["auction"])
+
+    @property
+    def label(self) -> str:
+        """Whose leg."""
+        return str(self._path["label"])
+
+
+T_co = TypeVar("T_co", covariant=True)
 Endpoint = Callable[[Request], Awaitable[Response]]
+Read = Callable[[_Asked, Params], T_co]
 
 
-def _dial(request: Request, params: Params) -> CallerEvent:
+def _dial(asked: _Asked, params: Params) -> CallerEvent:
     if not events.dial_status_is_known(params):
         log.error("unknown dial status, taken for failed", extra={"status": params.get("DialCallStatus", "")[:40]})
-    return events.dial_ended(params, request.path_params["no"])
+    return events.dial_ended(params, asked.no, asked.call)
 
 
-def _hold(request: Request, params: Params) -> CallerEvent:
-    return events.hold_polled(params, request.path_params["auction"], request.path_params["no"])
+_ANSWERED: tuple[tuple[str, str, Read[CallerEvent]], ...] = (
+    ("voice", "voice", lambda asked, params: events.arrived(params)),
+    ("zip/{no:int}", "zip", lambda asked, params: events.zip_entered(params, asked.no, asked.call)),
+    ("pin/{no:int}", "pin", lambda asked, params: events.pin_entered(params, asked.no, asked.call)),
+    (
+        "hold/{auction:int}/{no:int}",
+        "hold",
+        lambda asked, params: events.hold_polled(params, asked.auction, asked.no, asked.call),
+    ),
+    ("dial/{no:int}", "dial", _dial),
+    ("out/{label}", "out", lambda asked, params: events.left_room(params, asked.label, asked.call)),
+    ("fallback", "fallback", lambda asked, params: events.answer_failed(params)),
+)
+"""Path below ``/twilio``, name of the endpoint, and what it reads: requests whose answer somebody hears."""
+
+_REPORTED: tuple[tuple[str, str, Read[Report | None]], ...] = (
+    ("leg/{no:int}", "leg", lambda asked, params: events.leg_changed(params, asked.no, asked.call)),
+    ("status", "status", lambda asked, params: events.caller_status(params)),
+    ("room", "room", lambda asked, params: events.room_changed(params, asked.call)),
+    ("party/{label}", "party", lambda asked, params: events.party_changed(params, asked.label, asked.call)),
+)
+"""The same for requests that only report."""
 
 
 async def sound(request: Request) -> Response:

@@ -1,0 +1,57 @@
+"""Callers that an agent's dialler transfers to our number: which open warm transfer they belong to, if any."""
+
+from callrouter.calls import transferring
+from callrouter.calls.progress import Applied, Progress, UnknownCall
+from callrouter.carrier.seam import CallArrived
+from callrouter.dialplan import Plan
+from callrouter.domain.phone import caller_number
+
+
+class DialIns:
+    """Finds and takes open transfers. Every method raises `EngineUnavailable`."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    async def matched(self, event: CallArrived, plan: Plan, received_at: float) -> Applied | None:
+        """The transfer of the number that calls, or whose call was forwarded: the caller's, or the agent's."""
+        keys = self._progress.store.keys
+        for raw in (event.from_raw, event.forwarded_from or ""):
+            number = caller_number(raw)
+            if number is None:
+                continue
+            taken = await self._taken(keys.ticket_number(plan.plan, number), event, received_at)
+            if taken is not None:
+                return taken
+        return None
+
+    async def by_pin(self, pin: str, event: CallArrived, plan: Plan, received_at: float) -> Applied | None:
+        """The transfer of this pin, if it is one of this plan."""
+        return await self._taken(self._progress.store.keys.ticket_pin(pin), event, received_at, plan)
+
+    async def awaited(self, plan: Plan) -> bool:
+        """Whether any transfer of the plan is open, so that an unknown caller may belong to it."""
+        store = self._progress.store
+        return bool(await store.listed(store.keys.transfers_open(plan.plan), 1))
+
+    async def of_leg(self, leg_sid: str) -> str | None:
+        """The id of the transfer that has taken this leg."""
+        store = self._progress.store
+        return await store.found_under(store.keys.leg(leg_sid))
+
+    async def _taken(
+        self, ticket: str, event: CallArrived, received_at: float, plan: Plan | None = None
+    ) -> Applied | None:
+        shows = caller_number(event.from_raw)
+        sid = await self._progress.store.found_under(ticket)
+        if sid is None:
+            return None
+        try:
+            if plan is not None and (await self._progress.standing(sid, received_at)).call.plan != plan.plan:
+                return None
+            applied = await self._progress.apply(
+                sid, "", received_at, lambda call, at: transferring.dialled_in(call, event.sid, shows, at)
+            )
+        except (UnknownCall, transferring.NotNow):
+            return None
+        return applied if applied.call.line == event.sid else None
