@@ -12,10 +12,16 @@ from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from callrouter.api.routes import ApiDeps, routes
+from callrouter.carrier.twilio.browser import browser_token
+from callrouter.console.console import Console
+from callrouter.console.routes import console_routes
 from callrouter.domain.clock import Clock
 from callrouter.engine.keys import Keys
 from callrouter.instance import Instance
 from callrouter.settings import Settings
+
+PHONE_TOKEN_TTL_S = 3600
+"""A browser phone's token; its script asks for the next one in time."""
 
 
 class App:
@@ -31,6 +37,8 @@ class App:
         keys: Keys | None = None,
         own_engine: bool = True,
     ) -> None:
+        self._clock = clock
+        self._rng = rng
         self.instance = Instance(settings, environ, clock, rng, keys=keys, own_engine=own_engine)
         self._router = Router(
             [
@@ -59,12 +67,47 @@ class App:
                 self.failure = error
                 raise
             self._router.routes.extend(instance.webhooks.routes())
-            deps = ApiDeps(instance.settings.api_tokens, instance.engine, instance.calls, instance.outbox)
+            deps = ApiDeps(
+                tokens=instance.settings.api_tokens,
+                engine=instance.engine,
+                clock=self._clock,
+                rng=self._rng,
+                calls=instance.calls,
+                callbacks=instance.outbox,
+                buyers=instance.buyers,
+                transfers=instance.desk,
+                own_numbers=instance.own_numbers,
+                shows_payout=instance.shows_payout,
+            )
             self._router.routes.extend(routes(deps))
+            self._router.routes.extend(console_routes(self._console()))
             yield
         finally:
             # Also after half a start: an engine that was started is not left behind.
             await instance.stop()
+
+    def _console(self) -> Console:
+        instance, settings = self.instance, self.instance.settings
+        return Console(
+            tokens=settings.api_tokens,
+            engine=instance.engine,
+            clock=self._clock,
+            calls=instance.calls,
+            callbacks=instance.outbox,
+            plans_in_use=lambda: instance.plan_book.current.by_name,
+            public_url=settings.public_url,
+            desk=instance.desk,
+            ledger=instance.ledger,
+            buyers=instance.buyers,
+            phone_token=self._phone_token if settings.twilio_api_key else None,
+            leaving=lambda: instance.draining,
+        )
+
+    def _phone_token(self, identity: str) -> str:
+        settings = self.instance.settings
+        secret = settings.twilio_api_secret.get_secret_value()
+        account, key = settings.twilio_account_sid, settings.twilio_api_key
+        return browser_token(account, key, secret, identity, PHONE_TOKEN_TTL_S, self._clock.now())
 
     async def _healthz(self, request: Request) -> Response:
         return JSONResponse({"status": "ok", "instance": self.instance.name})

@@ -1,1 +1,1 @@
-"""The JSON API under ``/api/v1``: callers, calls and callbacks."""
+"""The JSON API under ``/api/v1``: callers, calls, callbacks and buyers."""

@@ -3,8 +3,9 @@
 import asyncio
 import difflib
 import json
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
@@ -17,9 +18,19 @@ MAX_BODY_BYTES = 64 * 1024
 READ_TIMEOUT_S = 10.0
 
 
-async def read_object(request: Request) -> dict[str, Any]:
-    """The body, a JSON object. Raises `Problem` 400, 408 or 413."""
-    raw = await _read(request)
+async def read_body(request: Request) -> bytes:
+    """The body as it came; it is read once. Raises `Problem` 400, 408 or 413."""
+    if not hasattr(request.state, "raw_body"):
+        request.state.raw_body = await _read(request)
+    raw: bytes = request.state.raw_body
+    return raw
+
+
+async def read_object(request: Request, *, optional: bool = False) -> dict[str, Any]:
+    """The body, a JSON object; with ``optional`` no body at all is an empty one. Raises `Problem` 400, 408 or 413."""
+    raw = await read_body(request)
+    if optional and not raw:
+        return {}
     try:
         content = json.loads(raw, parse_constant=_no_constant)
     except (ValueError, RecursionError):
@@ -36,11 +47,11 @@ def checked(model: type[M], content: dict[str, Any]) -> M:
     except ValidationError as error:
         found: dict[str, str] = {}
         for detail in error.errors(include_url=False, include_input=False):
-            # The place only: pydantic appends its own words for a union's members.
-            key = ".".join(str(part)[:64] for part in detail["loc"][:2]) or "body"
+            place = _place(detail["loc"], content)
+            key = ".".join(place) or "body"
             remedy = detail.get("ctx", {}).get("error") or detail["msg"]
             if detail["type"] == "extra_forbidden":
-                remedy = _unknown(key, model)
+                remedy = _unknown(place, model)
             found[key] = f"{found[key]}; or: {remedy}" if key in found else str(remedy)
         raise wrong_keys(found.items()) from None
 
@@ -63,9 +74,31 @@ async def _read(request: Request) -> bytes:
     return b"".join(parts)
 
 
-def _unknown(key: str, model: type[BaseModel]) -> str:
-    near = difflib.get_close_matches(key, model.model_fields, n=1, cutoff=0.75)
-    return f"unknown; did you mean {near[0]}?" if near else f"unknown; known are {', '.join(model.model_fields)}"
+def _place(where: tuple[int | str, ...], content: object) -> list[str]:
+    """The keys that lead there, without the words of its own that pydantic appends for a union's members."""
+    keys: list[str] = []
+    for part in where[:4]:
+        if not isinstance(content, dict):
+            break
+        keys.append(str(part)[:64])
+        content = content.get(part)
+    return keys
+
+
+def _unknown(place: Sequence[str], model: type[BaseModel]) -> str:
+    *above, name = place
+    known = _inner(model, above).model_fields
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+    return f"unknown; did you mean {near[0]}?" if near else f"unknown; known are {', '.join(known) or 'none'}"
+
+
+def _inner(model: type[BaseModel], keys: Sequence[str]) -> type[BaseModel]:
+    """The model of an object inside another one; a field's model may be one of several types."""
+    for key in keys:
+        of = model.model_fields[key].annotation
+        models = [type_ for type_ in (of, *get_args(of)) if isinstance(type_, type) and issubclass(type_, BaseModel)]
+        model = models[0]
+    return model
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -3,24 +3,21 @@
 import ipaddress
 import logging
 import re
-from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import redis.asyncio as redis
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from callrouter.api.auth import ANYONE
-from callrouter.api.body import checked, read_object
-from callrouter.api.endpoint import Action, endpoint, json_answer
+from callrouter.api.endpoint import Action, Door, Endpoint, PathParameter, body_of, endpoint, json_answer
 from callrouter.api.problems import not_found, wrong_keys
+from callrouter.api.shapes import PHONE_PATTERN, PHONE_REMEDY, Part, Wanted
 from callrouter.domain.caller import Caller
 from callrouter.domain.phone import caller_number
 from callrouter.engine.client import Engine
 from callrouter.places import zips
-from callrouter.settings import ApiToken
 
 log = logging.getLogger("callrouter.api")
 
@@ -65,9 +62,11 @@ _MILITARY = frozenset({"AA", "AE", "AP"})
 """States of the mail that lie in no time zone."""
 
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-_Zip = Annotated[_Text, AfterValidator(_zip)]
-_State = Annotated[_Text, AfterValidator(_state)]
-_Email = Annotated[_Text, AfterValidator(_email)]
+_Zip = Annotated[_Text, AfterValidator(_zip), Field(json_schema_extra={"pattern": r"^\d{5}$"}, examples=["78701"])]
+_State = Annotated[_Text, AfterValidator(_state), Field(json_schema_extra={"pattern": "^[A-Z]{2}$"}, examples=["TX"])]
+_Email = Annotated[
+    _Text, AfterValidator(_email), Field(json_schema_extra={"format": "email"}, examples=["ann@example.com"])
+]
 _FieldName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 _FieldText = Annotated[str, StringConstraints(max_length=2000)]
 
@@ -79,12 +78,11 @@ def _not_too_much(fields: dict[str, str | int | bool]) -> dict[str, str | int | 
     return fields
 
 
-class CallerBody(BaseModel):
-    """The body of ``PUT``; every key is optional, ``null`` is the same as leaving it out."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+class CallerFacts(Wanted):
+    """What may be told of a person; every key is optional, ``null`` is the same as leaving it out."""
 
     zip: _Zip | None = None
+    """Where they live, five digits."""
     state: _State | None = None
     first_name: _Text | None = None
     last_name: _Text | None = None
@@ -92,19 +90,49 @@ class CallerBody(BaseModel):
     address: _Text | None = None
     city: _Text | None = None
     ip: Annotated[_Text, AfterValidator(_ip)] | None = None
+    """From where they filled in a form."""
     consent: bool | None = None
+    """Whether their data may be sold as a lead."""
     fields: Annotated[
-        dict[_FieldName, _FieldText | int | bool], Field(max_length=100), AfterValidator(_not_too_much)
-    ] = {}
+        dict[_FieldName, _FieldText | int | bool],
+        Field(default_factory=dict, max_length=100),
+        AfterValidator(_not_too_much),
+    ]
+    """Extras under the partners' own names."""
+
+
+class CallerBody(CallerFacts):
+    """What is told of a person before they call."""
+
     ttl_s: int = Field(default=DEFAULT_TTL_S, ge=1, le=MAX_TTL_S)
+    """For how long it is kept, in seconds."""
 
 
-def caller_routes(tokens: Sequence[ApiToken], engine: Engine) -> list[Route]:
+class CallerShown(Part):
+    """What is known of a person."""
+
+    phone: str
+    """E.164."""
+    zip: str | None
+    state: str | None
+    first_name: str | None
+    last_name: str | None
+    email: str | None
+    address: str | None
+    city: str | None
+    ip: str | None
+    consent: bool | None
+    fields: dict[str, str | int | bool]
+    ttl_s: int
+    """For how much longer it is kept, in seconds."""
+
+
+def caller_routes(door: Door, engine: Engine) -> list[Endpoint]:
     """``PUT``, ``GET`` and ``DELETE`` of one caller."""
 
     async def put(request: Request) -> Response:
         phone = _phone(request)
-        body = checked(CallerBody, await read_object(request))
+        body = body_of(request, CallerBody)
         caller = Caller(phone=phone, **body.model_dump(exclude={"ttl_s"}))
         await engine.set(engine.keys.caller(phone), caller.model_dump_json(), body.ttl_s)
         return json_answer(_shown(caller, body.ttl_s))
@@ -121,8 +149,22 @@ def caller_routes(tokens: Sequence[ApiToken], engine: Engine) -> list[Route]:
             raise not_found("caller")
         return Response(status_code=204)
 
-    actions = {"PUT": Action(ANYONE, put), "GET": Action(ANYONE, get), "DELETE": Action(ANYONE, delete)}
-    return [endpoint(PATH, tokens, actions)]
+    actions = {
+        "PUT": Action(
+            *(ANYONE, put, "Tell what is known of a person", "It replaces all that was told before."),
+            body=CallerBody,
+            answers={200: CallerShown},
+            refusals=(422,),
+        ),
+        "GET": Action(*(ANYONE, get, "What is known of a person"), answers={200: CallerShown}, refusals=(404, 422)),
+        "DELETE": Action(
+            *(ANYONE, delete, "Forget what is known of a person", "Records of calls are not touched."),
+            answers={204: None},
+            refusals=(404, 422),
+        ),
+    }
+    phone = PathParameter("phone", PHONE_PATTERN, "The person's number; any usual way of writing it.", "+15125550123")
+    return [endpoint(PATH, door, actions, [phone])]
 
 
 async def known_caller(engine: Engine, phone: str) -> Caller | None:
@@ -141,12 +183,12 @@ async def known_caller(engine: Engine, phone: str) -> Caller | None:
 def _phone(request: Request) -> str:
     phone = caller_number(request.path_params["phone"])
     if phone is None:
-        raise wrong_keys([("phone", "write a North American number in service, such as +1 and ten digits")])
+        raise wrong_keys([("phone", PHONE_REMEDY)])
     return phone
 
 
-def _shown(caller: Caller, ttl_s: int) -> Mapping[str, object]:
-    return {**caller.model_dump(mode="json"), "ttl_s": ttl_s}
+def _shown(caller: Caller, ttl_s: int) -> CallerShown:
+    return CallerShown.model_validate({**caller.model_dump(), "ttl_s": ttl_s})
 
 
 async def _ttl_s(engine: Engine, phone: str) -> int:

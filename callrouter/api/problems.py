@@ -7,6 +7,8 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
+MEDIA_TYPE = "application/problem+json"
+
 
 @dataclass(frozen=True)
 class WrongKey:
@@ -50,6 +52,6 @@ def answer(problem: Problem) -> Response:
     return Response(
         json.dumps(body),
         status_code=problem.status.value,
-        media_type="application/problem+json",
+        media_type=MEDIA_TYPE,
         headers={**problem.headers, "Cache-Control": "no-store"},
     )

@@ -1,69 +1,47 @@
-"""Query parameters, read one by one, with every mistake at the end."""
+"""Query parameters: checked against a model, with every mistake at once."""
 
-import difflib
-from collections.abc import Callable
 from datetime import UTC, datetime, time
-from typing import TypeVar
+from typing import Annotated, Any, TypeVar
 
+from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 from starlette.requests import Request
 
+from callrouter.api.body import checked
 from callrouter.api.problems import wrong_keys
 
-T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+
+TWICE = "give it once"
 
 
-class Query:
-    """The parameters of one request: `take` each that is known, then `close`."""
+class QueryModel(BaseModel):
+    """The base of what queries are checked against; fields' docstrings describe the parameters."""
 
-    def __init__(self, request: Request) -> None:
-        self._pairs = request.query_params.multi_items()
-        self._known: list[str] = []
-        self._wrong: list[tuple[str, str]] = []
-
-    def take(self, name: str, read: Callable[[str], T]) -> T | None:
-        """The parameter as ``read`` has it (its `ValueError` is the remedy), ``None`` when it is not there."""
-        self._known.append(name)
-        values = [value for key, value in self._pairs if key == name]
-        if len(values) > 1:
-            self._wrong.append((name, "give it once"))
-        if not values:
-            return None
-        try:
-            return read(values[0].strip())
-        except ValueError as error:
-            self._wrong.append((name, str(error)))
-            return None
-
-    def close(self) -> None:
-        """Raises `Problem` 422 for what was wrong, and for parameters that nobody took."""
-        for name in dict.fromkeys(key for key, _ in self._pairs if key not in self._known):
-            near = difflib.get_close_matches(name, self._known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(self._known)}"
-            self._wrong.append((name[:40], f"unknown; {hint}"))
-        if self._wrong:
-            raise wrong_keys(self._wrong)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-def whole(low: int, high: int) -> Callable[[str], int]:
-    """Reads a whole number from ``low`` to ``high``."""
-
-    def read(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and len(text) < 10 and low <= int(text) <= high):
-            raise ValueError(f"write a whole number from {low} to {high}")
-        return int(text)
-
-    return read
+class NoQuery(QueryModel):
+    """For a path without parameters: one that is given is refused."""
 
 
-def one_of(*choices: str) -> Callable[[str], str]:
-    """Reads one of these words."""
+def read_query(model: type[M], request: Request) -> M:
+    """The query as the model has it. Raises `Problem` 422 for each parameter that is wrong, unknown or given twice."""
+    given: dict[str, Any] = {}
+    wrong: list[tuple[str, str]] = []
+    for name, value in request.query_params.multi_items():
+        if name in given and (name, TWICE) not in wrong:
+            wrong.append((name, TWICE))
+        given[name] = value.strip()
+    if wrong:
+        raise wrong_keys((name[:40], remedy) for name, remedy in wrong)
+    return checked(model, given)
 
-    def read(text: str) -> str:
-        if text not in choices:
-            raise ValueError(f"write one of {', '.join(choices)}")
-        return text
 
-    return read
+def whole(text: str) -> int:
+    """Reads a whole number. Raises `ValueError` with the remedy."""
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ValueError("write a whole number")
+    return int(text)
 
 
 def moment(text: str) -> float:
@@ -76,3 +54,12 @@ def moment(text: str) -> float:
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         raise ValueError("write a time such as 2026-11-21T02:25:00Z, or a date such as 2026-11-21") from None
+
+
+WHOLE = BeforeValidator(whole)
+Moment = Annotated[
+    float,
+    BeforeValidator(moment),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-21T02:25:00Z"]}),
+]
+"""Epoch seconds, from an RFC 3339 time or a date."""

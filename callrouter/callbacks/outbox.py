@@ -19,6 +19,7 @@ from callrouter.engine.keys import JOB_DONE_TTL_S, STANDING_TTL_S
 UNCERTAIN_REMEDY = "ask the buyer whether it has bought the lead: nobody else gets it, and it is not posted again"
 
 _SCAN = 200
+_ALL = 100_000
 
 
 class JobKind(StrEnum):
@@ -202,6 +203,31 @@ class Outbox:
             start += _SCAN
         return found[:limit]
 
+    async def page(self, state: JobState | None, limit: int, after: str | None = None) -> Sequence[Job] | None:
+        """Jobs, newest first, from behind the job ``after``: what has come since changes nothing further down.
+
+        ``None`` when ``after`` has passed out of the list.
+        """
+        keys = self._engine.keys
+        ages = await self._ages([after]) if after is not None else [None]
+        if after is not None and ages == [None]:
+            return None
+        if state in (JobState.PENDING, JobState.DEAD):  # few: looked for among themselves, not among all there were
+            members = keys.outbox_due if state is JobState.PENDING else keys.outbox_dead
+            ids = await self._engine.sorted_range(members, "-inf", "+inf", _ALL)
+            aged = sorted(zip((age or 0.0 for age in await self._ages(ids)), ids, strict=True), reverse=True)
+            further = [job_id for age, job_id in aged if after is None or (age, job_id) < (ages[0] or 0.0, after)]
+            return [job for job in await self._read(further[:limit]) if job.state is state]
+        found: list[Job] = []
+        start = 0 if after is None else 1 + await self._rank(after)
+        while len(found) < limit:
+            ids = list(await self._recent(start, _SCAN))
+            found += [job for job in await self._read(ids) if state in (None, job.state)]
+            if len(ids) < _SCAN:
+                break
+            start += _SCAN
+        return found[:limit]
+
     async def counts(self) -> Counts:
         """How full the outbox is."""
         keys = self._engine.keys
@@ -219,6 +245,22 @@ class Outbox:
             return await cast(Awaitable[Any], client.zrevrange(key, start, start + count - 1))
 
         return cast(Sequence[str], await self._engine.raw("zrevrange", page, again=True))
+
+    async def _ages(self, ids: Sequence[str]) -> Sequence[float | None]:
+        """When each job was created (epoch ms); ``None`` for one that is not listed any more."""
+
+        async def scores(client: redis.Redis) -> Any:
+            return await cast(Awaitable[Any], client.zmscore(self._engine.keys.outbox_recent, list(ids)))
+
+        return cast(Sequence[float | None], await self._engine.raw("zmscore", scores, again=True)) if ids else []
+
+    async def _rank(self, job_id: str) -> int:
+        """How many jobs are newer."""
+
+        async def rank(client: redis.Redis) -> Any:
+            return await cast(Awaitable[Any], client.zrevrank(self._engine.keys.outbox_recent, job_id))
+
+        return int(await self._engine.raw("zrevrank", rank, again=True) or 0)
 
     async def _read(self, ids: Sequence[str]) -> Sequence[Job]:
         async def hashes(client: redis.Redis) -> Any:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -20,9 +21,12 @@ from callrouter.domain.clock import SystemClock
 from callrouter.engine.client import Engine
 from callrouter.errors import EngineUnavailable
 from callrouter.settings import ApiToken, Role
+from tests.api.desk import ScriptedDesk
 from tests.support.waiting import wait_until
 
 TOKENS = tuple(ApiToken(role=role, name=role.value, token=SecretStr(f"{role.value}-token-0123456789")) for role in Role)
+
+OUR_NUMBERS = frozenset({"+18885550100", "+18885550101"})
 
 
 class Calls:
@@ -52,7 +56,10 @@ class Calls:
 class Api:
     """A client of the served API."""
 
-    def __init__(self, url: str, session: aiohttp.ClientSession, calls: Calls, outbox: Outbox) -> None:
+    def __init__(
+        self, url: str, session: aiohttp.ClientSession, calls: Calls, outbox: Outbox, desk: ScriptedDesk
+    ) -> None:
+        self.desk = desk
         self.url = url
         self.session = session
         self.calls = calls
@@ -77,8 +84,19 @@ class Api:
 @asynccontextmanager
 async def serving(engine: Engine) -> AsyncIterator[Api]:
     """Serve the API over this engine for the time of the block."""
-    calls, outbox = Calls(), Outbox(engine, SystemClock())
-    app = Starlette(routes=routes(ApiDeps(tokens=TOKENS, engine=engine, calls=calls, callbacks=outbox)))
+    calls, outbox, desk = Calls(), Outbox(engine, SystemClock()), ScriptedDesk()
+    deps = ApiDeps(
+        tokens=TOKENS,
+        engine=engine,
+        clock=SystemClock(),
+        rng=random.Random(1),
+        calls=calls,
+        callbacks=outbox,
+        transfers=desk,
+        own_numbers=OUR_NUMBERS,
+        shows_payout=lambda plan, role: role is not Role.AGENT or plan == "open",
+    )
+    app = Starlette(routes=routes(deps))
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none")
     config.load()
     state = ServerState()
@@ -90,7 +108,7 @@ async def serving(engine: Engine) -> AsyncIterator[Api]:
     port = server.sockets[0].getsockname()[1]
     try:
         async with aiohttp.ClientSession() as session:
-            yield Api(f"http://127.0.0.1:{port}", session, calls, outbox)
+            yield Api(f"http://127.0.0.1:{port}", session, calls, outbox, desk)
         await wait_until(lambda: not state.connections and not state.tasks)
     finally:
         server.close()

@@ -9,6 +9,7 @@ import pytest
 from callrouter.domain.clock import SystemClock
 from callrouter.engine.client import Engine
 from callrouter.logs import configure_logging
+from tests.api.desk import SID
 from tests.api.service import Api, serving
 
 PATHS = [
@@ -16,9 +17,15 @@ PATHS = [
     *(("DELETE", "/api/v1/callers/8185550123"), ("GET", "/api/v1/calls"), ("GET", "/api/v1/calls/CA1")),
     *(("GET", "/api/v1/callbacks"), ("DELETE", "/api/v1/callbacks/x"), ("POST", "/api/v1/callbacks/x/retry")),
 ]
+ONE = f"/api/v1/transfers/{SID}"
+TRANSFERS = [
+    *(("GET", "/api/v1/transfers"), ("GET", ONE), ("DELETE", ONE), ("POST", f"{ONE}/bridge")),
+    *(("POST", f"{ONE}/complete"), ("POST", f"{ONE}/next"), ("POST", f"{ONE}/dialled")),
+]
+AGENTS_TOO = ("/api/v1/callers", "/api/v1/transfers", "/api/v1/calls/")
 
 
-@pytest.mark.parametrize(("method", "path"), PATHS)
+@pytest.mark.parametrize(("method", "path"), [*PATHS, *TRANSFERS, ("POST", "/api/v1/transfers")])
 async def test_nothing_is_done_without_a_token(api: Api, method: str, path: str) -> None:
     status, body, headers = await api.ask(method, path, role=None)
     assert status == 401
@@ -39,15 +46,15 @@ async def test_a_wrong_token_is_refused(api: Api, header: str) -> None:
     assert "invalid_token" in headers["WWW-Authenticate"]
 
 
-async def test_agents_may_tell_of_callers_and_nothing_else(api: Api) -> None:
-    for method, path in PATHS:
+async def test_agents_may_tell_of_callers_and_hand_over_and_nothing_else(api: Api) -> None:
+    for method, path in [*PATHS, *TRANSFERS]:
         status, _, _ = await api.ask(method, path, role="agent", json={})
-        assert (status == 403) is not path.startswith("/api/v1/callers")
+        assert (status == 403) is not path.startswith(AGENTS_TOO)
 
 
 @pytest.mark.parametrize("role", ["ops", "system"])
 async def test_operators_and_systems_may_do_all(api: Api, role: str) -> None:
-    for method, path in PATHS:
+    for method, path in [*PATHS, *TRANSFERS]:
         status, _, _ = await api.ask(method, path, role=role, json={})
         assert status in (200, 204, 404)
 
@@ -58,8 +65,9 @@ async def test_the_scheme_is_read_without_regard_to_case(api: Api) -> None:
 
 
 async def test_another_method_is_told_which_there_are(api: Api) -> None:
-    status, _, headers = await api.ask("POST", "/api/v1/callers/8185550123")
-    assert (status, headers["Allow"]) == (405, "DELETE, GET, PUT")
+    for method in ("POST", "PATCH", "TRACE"):
+        status, _, headers = await api.ask(method, "/api/v1/callers/8185550123")
+        assert (status, headers["Allow"]) == (405, "DELETE, GET, PUT")
 
 
 @pytest.mark.usefixtures("logging_as_before")
@@ -68,6 +76,8 @@ async def test_an_engine_that_is_out_is_503_and_never_a_traceback(tmp_path: Path
     configure_logging(stream)
     engine = Engine.at_socket(str(tmp_path / "nothing.sock"), SystemClock())
     async with serving(engine) as api:
+        key = {"Idempotency-Key": "one"}
+        assert (await api.ask("POST", f"{ONE}/next", headers=key))[0] == 503
         for method, path in PATHS:
             if path.startswith("/api/v1/calls"):
                 api.calls.out = path == "/api/v1/calls"

@@ -25,7 +25,7 @@ async def test_what_is_owed_is_listed(api: Api) -> None:
         **PAYLOAD,
     }
     assert job["due_at"].endswith("Z")
-    assert (await api.ask("GET", "/api/v1/callbacks?state=dead"))[1] == {"callbacks": []}
+    assert (await api.ask("GET", "/api/v1/callbacks?state=dead"))[1] == {"callbacks": [], "next": None}
 
 
 async def test_a_callback_is_cancelled_once(api: Api) -> None:
@@ -66,7 +66,7 @@ async def test_an_unknown_callback_is_404(api: Api, method: str, path: str) -> N
     assert (await api.ask(method, f"/api/v1/callbacks/{path}"))[0] == 404
 
 
-@pytest.mark.parametrize("query", ["state=lost", "limit=0", "sate=dead"])
+@pytest.mark.parametrize("query", ["state=lost", "limit=0", "sate=dead", "cursor=gone", "cursor=a%20b"])
 async def test_a_wrong_filter_is_refused(api: Api, query: str) -> None:
     assert (await api.ask("GET", f"/api/v1/callbacks?{query}"))[0] == 422
 
@@ -80,7 +80,7 @@ async def test_a_delivered_callback_that_is_taken_back_is_cancelled_and_calls_no
     status, body, _ = await api.ask("DELETE", "/api/v1/callbacks/cb-1")
     assert (status, body["result"]) == (200, "cancel_sent")
     assert (body["state"], body["calls_at"]) == ("cancelled", None)
-    assert (await api.ask("GET", "/api/v1/callbacks?state=delivered"))[1] == {"callbacks": []}
+    assert (await api.ask("GET", "/api/v1/callbacks?state=delivered"))[1] == {"callbacks": [], "next": None}
     status, body, _ = await api.ask("POST", "/api/v1/callbacks/cb-1/retry")
     assert (status, body["detail"]) == (409, "it was cancelled")
 
@@ -94,3 +94,32 @@ async def test_a_cancel_that_was_delivered_calls_nobody(api: Api) -> None:
     await api.outbox.done(cancel)
     (listed,) = (await api.ask("GET", "/api/v1/callbacks?state=delivered"))[1]["callbacks"]
     assert (listed["kind"], listed["calls_at"]) == ("cancel", None)
+
+
+@pytest.mark.parametrize("state", ["", "state=pending&", "state=delivered&", "state=dead&"])
+async def test_pages_are_newest_first_and_what_comes_meanwhile_moves_nothing(api: Api, state: str) -> None:
+    async def owed(no: int) -> None:
+        await api.outbox.stand(f"cb-{no}", {**PAYLOAD, "phone": f"+1818555{no:04}"}, 3600)
+        if "pending" in state or not state:
+            return
+        (job,) = (await api.outbox.claim(1, 30)).jobs
+        await (api.outbox.done(job) if "delivered" in state else api.outbox.bury(job, "refused"))
+
+    for no in range(100, 105):
+        await owed(no)
+    status, first, _ = await api.ask("GET", f"/api/v1/callbacks?{state}limit=2")
+    assert (status, [job["id"] for job in first["callbacks"]]) == (200, ["cb-104", "cb-103"])
+    await owed(105)
+    second = (await api.ask("GET", f"/api/v1/callbacks?{state}limit=2&cursor={first['next']}"))[1]
+    assert [job["id"] for job in second["callbacks"]] == ["cb-102", "cb-101"]
+    last = (await api.ask("GET", f"/api/v1/callbacks?{state}limit=2&cursor={second['next']}"))[1]
+    assert ([job["id"] for job in last["callbacks"]], last["next"]) == (["cb-100"], None)
+
+
+async def test_a_page_goes_on_behind_a_callback_that_is_not_pending_any_more(api: Api) -> None:
+    for no in range(100, 103):
+        await api.outbox.stand(f"cb-{no}", {**PAYLOAD, "phone": f"+1818555{no:04}"}, 3600)
+    first = (await api.ask("GET", "/api/v1/callbacks?state=pending&limit=1"))[1]
+    await api.ask("DELETE", f"/api/v1/callbacks/{first['next']}")
+    rest = (await api.ask("GET", f"/api/v1/callbacks?state=pending&cursor={first['next']}"))[1]
+    assert [job["id"] for job in rest["callbacks"]] == ["cb-101", "cb-100"]

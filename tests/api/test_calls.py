@@ -103,3 +103,39 @@ async def test_an_unknown_call_is_404(api: Api, sid: str) -> None:
     assert (await api.session.get(f"{api.url}/api/v1/calls/{sid}")).status in (401, 404)
     if "%2f" not in sid:
         assert (await api.ask("GET", f"/api/v1/calls/{sid}"))[0] == 404
+
+
+def transfer(sid: str, opened_by: str, plan: str = "one") -> dict[str, Any]:
+    offer = {"number": "+18005550199", "payout": "25.00", "min_duration_s": 90}
+    return call(
+        sid,
+        10,
+        plan=plan,
+        payout="25.00",
+        transfer={"opened_by": opened_by},
+        results=[{"buyer": "a", "reason": "offer", "elapsed_s": 1, "offer": offer, "exchange": {"reply": "25.00"}}],
+        posts=[{"no": 1, "buyer": "a", "offer": offer, "exchange": {"reply": "pays 25.00"}, "detail": "25.00"}],
+        attempts=[{"buyer": "a", "number": "+18005550199", "payout": "25.00", "result": "bridged"}],
+        sale={"id": "s", "state": "sold", "payout": "25.00", "results": [{"payout": "25.00"}]},
+        events=[{"at": "2026-11-21T02:00:00.000Z", "event": "offer", "detail": "25.00"}],
+    )
+
+
+async def test_an_agent_reads_her_own_transfer_and_no_other_call(api: Api) -> None:
+    api.calls.ended = [transfer("TR1", "agent"), transfer("TR2", "another"), call("CA3", 5)]
+    api.calls.living = [call("CA4", 5, transfer=None)]
+    found = {
+        sid: (await api.ask("GET", f"/api/v1/calls/{sid}", role="agent"))[0] for sid in ("TR1", "TR2", "CA3", "CA4")
+    }
+    assert found == {"TR1": 200, "TR2": 404, "CA3": 404, "CA4": 404}
+    assert (await api.ask("GET", "/api/v1/calls/TR2", role="ops"))[0] == 200
+    assert (await api.ask("GET", "/api/v1/calls", role="agent"))[0] == 403
+
+
+async def test_an_agent_sees_what_offers_pay_only_where_the_plan_shows_it(api: Api) -> None:
+    api.calls.ended = [transfer("TR1", "agent"), transfer("TR2", "agent", plan="open")]
+    hidden = (await api.ask("GET", "/api/v1/calls/TR1", role="agent"))[1]
+    assert "25.00" not in str(hidden)
+    assert hidden["results"][0]["offer"]["min_duration_s"] == 90
+    assert (await api.ask("GET", "/api/v1/calls/TR2", role="agent"))[1] == api.calls.ended[1]
+    assert (await api.ask("GET", "/api/v1/calls/TR1", role="ops"))[1] == api.calls.ended[0]
