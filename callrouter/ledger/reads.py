@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, Select, Table, and_, or_, select, text
+from sqlalchemy import ColumnElement, Row, Select, Table, and_, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from callrouter.domain.clock import Clock
 from callrouter.ledger.database import open_database
+from callrouter.ledger.erasing import without_person
 from callrouter.ledger.rows import sale_document
 from callrouter.ledger.tables import calls, sales
 
@@ -57,10 +58,12 @@ class Ledger:
         outcome: str | None = None,
         limit: int = 100,
         before: str | None = None,
+        buyer: str | None = None,
+        qualified: bool | None = None,
     ) -> Sequence[LedgerCall]:
         """Calls that started from ``since`` to before ``until`` (epoch seconds), newest first.
 
-        ``before`` is the sid of the last call of the page before this one.
+        ``before`` is the sid of the last call of the page before this one; ``buyer`` is who got the call.
         """
         column = calls.c
         query = select(calls).order_by(column.started_ms.desc(), column.sid.desc()).limit(limit)
@@ -68,7 +71,11 @@ class Ledger:
             query = query.where(column.started_ms >= round(since * 1000))
         if until is not None:
             query = query.where(column.started_ms < round(until * 1000))
-        for wanted, of in ((phone, column.from_number), (plan, column.plan), (outcome, column.outcome)):
+        equals = (
+            *((phone, column.from_number), (plan, column.plan), (outcome, column.outcome)),
+            *((buyer, column.buyer), (qualified, column.qualified)),
+        )
+        for wanted, of in equals:
             if wanted is not None:
                 query = query.where(of == wanted)
         if before is not None:
@@ -95,6 +102,25 @@ class Ledger:
                     rows = await connection.execute(query.where(sales.c.id.in_(ids[start : start + 500])))
                     found |= {row.id: sale_document(row.record, row.ended_ms) for row in rows}
         return found
+
+    async def erase(self, phone: str) -> int:
+        """Take a person's number (E.164), and what buyers were sent and answered, out of their calls; how many.
+
+        The calls stay, with their times, results and money; who called does not. One transaction.
+        """
+        with self._clock.busy():
+            async with self._database.begin() as connection:
+                rows = (await connection.execute(_of_person(calls, calls.c.from_number == phone))).all()
+                for row in rows:
+                    where = calls.c.sid == row.sid
+                    values = {"from_number": None, "record": without_person(row.record)}
+                    await connection.execute(update(calls).where(where).values(**values))
+                for start in range(0, len(rows), 500):
+                    sids = [row.sid for row in rows[start : start + 500]]
+                    for sale in (await connection.execute(_of_person(sales, sales.c.sid.in_(sids)))).all():
+                        kept = without_person(sale.record)
+                        await connection.execute(update(sales).where(sales.c.id == sale.id).values(record=kept))
+        return len(rows)
 
     async def _insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
         if not rows:
@@ -127,6 +153,10 @@ class Ledger:
         with self._clock.busy():
             async with self._database.connect() as connection:
                 return [_call(row) for row in (await connection.execute(query)).all()]
+
+
+def _of_person(table: Table, where: ColumnElement[bool]) -> Select[Any]:
+    return select(*table.primary_key, table.c.record).where(where).with_for_update()
 
 
 def _call(row: Row[Any]) -> LedgerCall:

@@ -1,4 +1,4 @@
-"""The ledger's tables. Rows are added, and never changed."""
+"""The ledger's tables. Rows are added, and never changed but to erase a person (`Ledger.erase`)."""
 
 from decimal import Decimal
 

@@ -1,0 +1,194 @@
+"""Every buyer as operations see it: how it stands, what of its caps is left, how it did lately, and its switch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from callrouter.console.callbacks import distance_words
+from callrouter.console.console import Console
+from callrouter.console.forms import Trouble, form_of
+from callrouter.console.moments import epoch
+from callrouter.console.pages import HOME, OPERATIONS, guarded, redirect, render
+from callrouter.console.plain_words import family_of, money_words, reason_words, utc_words
+from callrouter.console.sessions import Session
+from callrouter.errors import NotFound
+
+PATH = f"{HOME}/buyers"
+MOST_WHY_CHARS = 200
+_PERIODS = {1: "a second", 60: "a minute", 3_600: "an hour", 86_400: "a day"}
+_EACH = {"hour": "an hour", "day": "a day", "month": "a month", "ever": "in all"}
+_CAPS = {"attempts": "dials", "connects": "connected calls", "qualified": "qualified calls", "dollars": "dollars"}
+
+
+@dataclass(frozen=True)
+class Meter:
+    """Something of which there is so much."""
+
+    words: str
+    used: float
+    most: float
+    after: str
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing is left."""
+        return self.used >= self.most
+
+
+@dataclass(frozen=True)
+class Card:
+    """One buyer of a plan on the screen."""
+
+    plan: str
+    buyer: str
+    adapter: str
+    status: str
+    tone: str
+    why: str
+    """What stands behind the status."""
+    enabled: bool
+    off: bool
+    meters: Sequence[Meter]
+    rates: Sequence[tuple[str, str]]
+    reasons: Sequence[tuple[str, str, str, int]]
+    """Words, code, family, how often."""
+    errors: Sequence[Mapping[str, str]]
+    lately: bool
+    """Whether the ledger said how it did."""
+
+
+def card(shown: Mapping[str, Any], now: float) -> Card:
+    """Read one buyer's shape of ``GET /api/v1/buyers`` at ``now`` (epoch seconds). Pure."""
+    status, tone, why = _status(shown, now)
+    lately = shown.get("lately") or {}
+    reasons = sorted((lately.get("reasons") or {}).items(), key=lambda item: -item[1])
+    return Card(
+        plan=shown["plan"],
+        buyer=shown["buyer"],
+        adapter=f"{shown['adapter']}, {str(shown['mode']).replace('_', ' ')}",
+        status=status,
+        tone=tone,
+        why=why,
+        enabled=bool(shown["enabled"]),
+        off=bool(shown.get("switched_off")),
+        meters=_meters(shown, now),
+        rates=_rates(lately, shown.get("payout") or {}),
+        reasons=[(reason_words(code), code, family_of(code), count) for code, count in reasons],
+        errors=[
+            {
+                "at": utc_words(error.get("at")),
+                "sid": error.get("sid") or "",
+                "words": reason_words(error["reason"]),
+                "detail": error.get("detail") or "",
+            }
+            for error in lately.get("last_errors") or ()
+        ],
+        lately=shown.get("lately") is not None,
+    )
+
+
+def _status(shown: Mapping[str, Any], now: float) -> tuple[str, str, str]:
+    off, health = shown.get("switched_off"), shown.get("health") or {}
+    if not shown["enabled"]:
+        return "Disabled", "", "The dialplan has it disabled; only the file can enable it."
+    if off:
+        why = f": {off['why']}" if off.get("why") else ""
+        return "Switched off", "warn", f"By {off.get('by') or 'somebody'}, {utc_words(off.get('at'))} UTC{why}"
+    if health.get("state") == "unhealthy":
+        probe = epoch(health.get("next_probe_at"))
+        again = f"; tried again {distance_words(probe - now)}" if probe is not None and probe > now else ""
+        return "Failing", "bad", f"{_share(health.get('failing_share'))} of its latest replies failed{again}."
+    return "On", "good", "It is asked for every call that suits it."
+
+
+def _meters(shown: Mapping[str, Any], now: float) -> list[Meter]:
+    meters = [
+        Meter(f"requests {_period(rate['per_s'])}", rate["used"], rate["calls"], "")
+        for rate in shown.get("limits") or ()
+    ]
+    for cap in shown.get("caps") or ():
+        resets = epoch(cap.get("resets_at"))
+        after = f"{_amount(cap, 'left')} left"
+        after += f"; begins anew {distance_words(resets - now)}" if resets is not None else ""
+        of = _CAPS.get(cap["of"], cap["of"])
+        used = float(cap["used"]) + float(cap.get("reserved") or 0)
+        meters.append(Meter(f"{of} {_EACH.get(cap['per'], cap['per'])}", used, float(cap["limit"]), after))
+    seats = shown.get("concurrency")
+    if seats:
+        meters.append(Meter("callers at once", seats["in_use"], seats["limit"], ""))
+    return meters
+
+
+def _amount(cap: Mapping[str, Any], name: str) -> str:
+    return money_words(str(cap[name])) if cap["of"] == "dollars" else str(cap[name])
+
+
+def _rates(lately: Mapping[str, Any], payout: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if not lately:
+        return []
+    return [
+        ("Asked", str(lately["asked"])),
+        ("Offers", f"{lately['offers']} ({_share(lately['offer_rate'])})"),
+        ("Dialled", str(lately["dials"])),
+        ("Answered", f"{lately['answered']} ({_share(lately['answer_rate'])})"),
+        ("Highest offer", money_words(payout.get("highest"))),
+        ("Average offer", money_words(payout.get("average"))),
+    ]
+
+
+def _share(share: float | None) -> str:
+    return "–" if share is None else f"{float(share):.0%}"
+
+
+def _period(seconds: float) -> str:
+    return _PERIODS.get(int(seconds), f"in {seconds:g} s")
+
+
+def routes(console: Console) -> list[Route]:
+    """The list, and the switch."""
+
+    async def page(request: Request, session: Session) -> Response:
+        now = console.clock.now()
+        cards = [card(shown, now) for shown in await console.buyers.all()] if console.buyers else []
+        cards.sort(key=lambda each: (each.plan, {"bad": 0, "warn": 1, "good": 2}.get(each.tone, 3), each.buyer))
+        told = {
+            "off": "is switched off: nothing more goes to it",
+            "on": "is switched on: the next caller is offered to it",
+        }
+        plan, buyer = request.query_params.get("plan"), request.query_params.get("buyer")
+        words = told.get(request.query_params.get("told", ""))
+        known = any(each.plan == plan and each.buyer == buyer for each in cards)
+        notice = f"{buyer} of {plan} {words}." if words and known else None
+        return render(
+            request, session, "buyers.html", cards=cards, told=notice, path_here=PATH, most_why=MOST_WHY_CHARS
+        )
+
+    async def off(request: Request, session: Session) -> Response:
+        plan, buyer = request.path_params["plan"], request.path_params["buyer"]
+        why = form_of(request).get("why", "")
+        if not why:
+            raise Trouble(
+                HTTPStatus.UNPROCESSABLE_ENTITY, "it is still on", "write why it is switched off, and repeat it"
+            )
+        if len(why) > MOST_WHY_CHARS:
+            raise Trouble(HTTPStatus.UNPROCESSABLE_ENTITY, "it is still on", f"write at most {MOST_WHY_CHARS} letters")
+        if console.buyers is None or await console.buyers.switch_off(plan, buyer, session.name, why) is None:
+            raise NotFound("buyer")
+        return redirect(request, f"{PATH}?told=off&plan={plan}&buyer={buyer}")
+
+    async def on(request: Request, session: Session) -> Response:
+        plan, buyer = request.path_params["plan"], request.path_params["buyer"]
+        if console.buyers is None or await console.buyers.switch_on(plan, buyer, session.name) is None:
+            raise NotFound("buyer")
+        return redirect(request, f"{PATH}?told=on&plan={plan}&buyer={buyer}")
+
+    return [
+        Route(PATH, guarded(console, OPERATIONS, page), methods=["GET"]),
+        Route(f"{PATH}/{{plan}}/{{buyer}}/off", guarded(console, OPERATIONS, off), methods=["POST"]),
+        Route(f"{PATH}/{{plan}}/{{buyer}}/on", guarded(console, OPERATIONS, on), methods=["POST"]),
+    ]

@@ -1,0 +1,33 @@
+"""All routes of the console: the way in, and each screen's own."""
+
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from callrouter.console import agent, buyers, call_page, callbacks, callers, live, log, signing, static_files
+from callrouter.console.console import Console
+from callrouter.console.forms import Trouble
+from callrouter.console.pages import AGENTS, HOME, guarded
+from callrouter.console.sessions import Session
+
+
+def console_routes(console: Console) -> list[Route]:
+    """Every screen behind its roles; any other path under ``/console`` is a page that says so."""
+    return [
+        *static_files.routes(),
+        *signing.routes(console),
+        *agent.routes(console),
+        *live.routes(console),
+        *log.routes(console),
+        *call_page.routes(console),
+        *callbacks.routes(console),
+        *callers.routes(console),
+        *buyers.routes(console),
+        Route(f"{HOME}/{{path:path}}", guarded(console, AGENTS, _no_such_page), methods=["GET", "POST"]),
+    ]
+
+
+async def _no_such_page(request: Request, session: Session) -> Response:
+    raise Trouble(HTTPStatus.NOT_FOUND, "there is no such page", "use the navigation above")
