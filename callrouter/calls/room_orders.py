@@ -63,7 +63,7 @@ def settled(step: Step, at: Setting) -> Step:
     call = step.call
     if call.transfer is None or call.transfer.way is not Way.BRIDGE:
         return step
-    call, orders = (call, _cleared(call)) if call.state is CallState.ENDED else _music(call)
+    call, orders = (call, _cleared(call)) if call.state is CallState.ENDED else _music(call, at)
     return replace(step, call=call, orders=(*step.orders, *orders)) if orders else step
 
 
@@ -80,7 +80,7 @@ def handed_over(call: Call, at: Setting) -> tuple[Order, ...]:
     return tuple(orders)
 
 
-def _music(call: Call) -> tuple[Call, tuple[Order, ...]]:
+def _music(call: Call, at: Setting) -> tuple[Call, tuple[Order, ...]]:
     """Music for the caller while they wait: until a buyer is there, or as long as no agent talks with them."""
     transfer = _of(call)
     caller = transfer.present(PartyRole.CALLER)
@@ -92,7 +92,8 @@ def _music(call: Call) -> tuple[Call, tuple[Order, ...]]:
     if waits == caller.held or (waits and not _started(transfer)):
         return call, ()
     changed = transfer.with_party(caller.model_copy(update={"held": waits}))
-    return call.replaced(transfer=changed), (PutOnHold(transfer.room_sid, caller.label, caller.sid, waits),)
+    call = call.replaced(transfer=changed).noted(at.now, "caller_held" if waits else "caller_unheld")
+    return call, (PutOnHold(transfer.room_sid, caller.label, caller.sid, waits),)
 
 
 def _started(transfer: Transfer) -> bool:

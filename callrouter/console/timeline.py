@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from callrouter.console import scale
+from callrouter.console.handover import acts, callers_leg, room_sounds
 from callrouter.console.legs import leg_spans
 from callrouter.console.moments import Moments, Record, auctions, events, offer_of, still_asked
 from callrouter.console.plain_words import (
@@ -134,7 +135,9 @@ def drawing(record: Record, now: float, *, fast_answer_s: float = 1.5, buyers: S
 
 def _tracks(record: Record, moments: Moments, fast_answer_s: float, buyers: Sequence[str]) -> Iterator[Track]:
     legs = leg_spans(record, moments)
-    if not legs:
+    if record.get("transfer"):
+        yield Track("Agent", (), tuple(Moment(at_s, "said", words) for at_s, words in acts(record, moments)))
+    if not legs or callers_leg(record) is not None:
         yield _caller(record, moments, fast_answer_s)
     for name, found, left in legs:
         yield Track(name, tuple(Span(*span) for span in found), tuple(Moment(*moment) for moment in left))
@@ -149,7 +152,7 @@ def _tracks(record: Record, moments: Moments, fast_answer_s: float, buyers: Sequ
 
 
 def _caller(record: Record, moments: Moments, fast_answer_s: float) -> Track:
-    sounds = heard(record, moments, fast_answer_s)
+    sounds = room_sounds(record, moments) or heard(record, moments, fast_answer_s)
     spans = [Span(s.start_s, s.end_s, f"sound-{s.kind}", SOUNDS[s.kind], f"hears {SOUNDS[s.kind]}") for s in sounds]
     entered = [
         Moment(moments.since(event["at"]) or 0.0, "said", f"answers for the zip: {event['detail']}")
@@ -220,7 +223,7 @@ def _dial(attempt: Record, record: Record, moments: Moments) -> Track:
     if times[1] is not None:
         talk = f"talk {seconds_words(ended_s - answered_s)}"
         spans.append(Span(answered_s, ended_s, "dial-talk", talk, "the buyer answers; they talk"))
-    offer = offer_of(attempt, record)
+    offer = attempt if attempt.get("expires_at") else offer_of(attempt, record)
     marks = _lapse(offer, moments, "expiry", "the dialled offer's window ends") if offer else []
     if times[2] is not None:
         marks.append(Moment(ended_s, f"result-{attempt['result']}", f"the buyer {result_words(attempt['result'])}"))

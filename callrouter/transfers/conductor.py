@@ -95,6 +95,8 @@ class Conductor:
                 log.exception("order failed", extra={"call_id": call.sid, "order": type(order).__name__})
 
     async def _carry_out(self, call: Call, order: Order) -> None:
+        if isinstance(order, CallIn) and not self._wanted(call.sid, order.label):
+            return
         said = await self._carrier.carry_out(order, call.sid, call.plan)
         if not isinstance(order, CallIn):
             # Doing it twice does no harm: what may not have been done is done again.
@@ -107,6 +109,12 @@ class Conductor:
         what = {"call_id": call.sid, "order": type(order).__name__, "label": order.label, "result": said.result.value}
         log.log(level, "order", extra={**what, "why": said.why})
         await self._follow_up(call, order, said)
+
+    def _wanted(self, sid: str, label: str) -> bool:
+        """Whether a leg is still to be placed, as far as this instance knows: it may have been called off meanwhile."""
+        known = self._progress.remembered(sid)
+        party = known.transfer.party(label) if known is not None and known.transfer is not None else None
+        return known is None or (known.state is not CallState.ENDED and party is not None and not party.over)
 
     async def _follow_up(self, call: Call, order: Order, said: Ordered) -> None:
         if isinstance(order, CallIn) and said.result is OrderResult.DONE and said.leg_sid:

@@ -91,7 +91,7 @@ class Desk:
         if plan is None:
             raise TransferRefused("there is no such plan", f"name one of {', '.join(sorted(self._plans()))}")
         caller = await self._caller(opening.caller)
-        agent = self._agent(opening.agent, plan)
+        agent = self._agent(opening.agent, plan, caller.phone)
         sid = f"TR{self._rng.getrandbits(128):032x}"
         transfer = Transfer(
             agent=agent,
@@ -127,18 +127,21 @@ class Desk:
         plan = self._plan(call)
         if call.transfer is None:
             raise NotFound(sid)
-        agent = self._agent(wanted.agent, plan) if wanted.agent is not None else call.transfer.agent
+        agent = call.transfer.agent
+        if wanted.agent is not None:
+            agent = self._agent(wanted.agent, plan, call.caller.phone)
         caller_sid = wanted.caller_call_sid or call.transfer.caller_call_sid
         how = wanted.caller or ("live" if caller_sid else "merged")
         if how == "live" and caller_sid is None:
             raise TransferRefused("no call of the caller's is named", "give caller_call_sid, or call them")
-        await self._theirs(agent.call_sid, {agent.phone, f"client:{agent.client}"}, "the agent's call")
-        await self._theirs(caller_sid if how == "live" else None, {call.caller.phone}, "the caller's call")
+        live_sid = caller_sid if how == "live" else None
+        await self._theirs(agent.call_sid, {agent.phone, f"client:{agent.client}"}, sid, "the agent's call")
+        await self._theirs(live_sid, {call.caller.phone}, sid, "the caller's call")
         meeting = transferring.Meeting(
             room=f"cr-{self._rng.getrandbits(128):032x}",
             agent=agent,
             caller_address=(call.caller.phone or "") if how == "call" else "",
-            caller_sid=caller_sid if how == "live" else None,
+            caller_sid=live_sid,
             call_token=await self._call_token(caller_sid),
         )
         return await self._done(sid, lambda c, at: transferring.bridged(c, meeting, at), by)
@@ -212,6 +215,8 @@ class Desk:
     async def _caller(self, given: Caller) -> Caller:
         if given.phone is None:
             raise TransferRefused("the caller has no number that can be called", "give caller.phone")
+        if given.phone in self._own_numbers:
+            raise TransferRefused("the caller's number is one of our own numbers", "give the caller's in caller.phone")
         known = await self._known_caller(given.phone) or Caller(phone=given.phone)
         told = {name: value for name, value in given.model_dump().items() if name != "fields"}
         caller = known.updated(**told, fields={**known.fields, **given.fields})
@@ -220,19 +225,19 @@ class Desk:
             raise TransferRefused("the caller's zip is not known", "ask for it and give caller.zip")
         return caller.updated(zip=place.zip, state=place.state)
 
-    def _agent(self, wanted: AgentWanted, plan: Plan) -> Agent:
+    def _agent(self, wanted: AgentWanted, plan: Plan, caller: str | None) -> Agent:
         phone = None
         if wanted.phone is not None:
             try:
                 phone = check_target(
-                    wanted.phone, own=self._own_numbers, caller=None, allow_regions=plan.bridge.allow_regions
+                    wanted.phone, own=self._own_numbers, caller=caller, allow_regions=plan.bridge.allow_regions
                 )
             except BadTarget as bad:
                 raise TransferRefused(f"the agent's number cannot be called: {bad.why}", "give another") from None
         return Agent(name=wanted.name, phone=phone, client=wanted.client, call_sid=wanted.call_sid)
 
-    async def _theirs(self, leg_sid: str | None, who: set[str | None], what: str) -> None:
-        """A call is brought into a room only if it is theirs, whose it is said to be."""
+    async def _theirs(self, leg_sid: str | None, who: set[str | None], sid: str, what: str) -> None:
+        """A call is brought into a room only if it is theirs, whose it is said to be, and nowhere else with us."""
         if leg_sid is None:
             return
         leg = await self._looked_up(leg_sid)
@@ -241,6 +246,22 @@ class Desk:
         sides = {leg.to, leg.from_raw, caller_number(leg.to), caller_number(leg.from_raw)}
         if not (who - {None, "client:None"}) & sides:
             raise TransferRefused(f"{what} is with another number", "name the call of that person")
+        await self._free(leg_sid, sid, what)
+
+    async def _free(self, leg_sid: str, sid: str, what: str) -> None:
+        """A call that we are at work on is not torn out of it: the people on it would be lost."""
+        store = self._progress.store
+        own = (await store.load(leg_sid)).call
+        if own is not None and own.state not in (CallState.BRIDGED, CallState.ENDED):
+            raise TransferRefused(f"{what} is just being put through to a buyer", "let it be, or wait for its end")
+        for other in await store.live_sids():
+            if other == sid or not other.startswith("TR"):
+                continue
+            call = (await store.load(other)).call
+            if call is None or call.transfer is None or call.state is CallState.ENDED:
+                continue
+            if leg_sid in call.transfer.legs:
+                raise TransferRefused(f"{what} is in another transfer", "end that one first")
 
     async def _looked_up(self, leg_sid: str) -> Leg | None:
         for left in reversed(range(LOOK_TRIES)):

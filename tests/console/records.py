@@ -159,7 +159,9 @@ def renewed_transfer() -> Record:
     ]  # fmt: skip
     return call(
         (0, "transfer_opened", "ann"), (0, "auction_started", "1"), (0.4, "auction_closed", "1 offers"),
-        (22, "offers_renewed", "2"), (22.4, "auction_closed", "1 offers"), (140, "ended", "bridged"),
+        (22, "offers_renewed", "2"), (22.4, "auction_closed", "1 offers"), (30, "bridge_asked", None),
+        (36.4, "caller_held", None), (38.3, "caller_unheld", None), (60, "handed_over", None),
+        (140, "ended", "bridged"),
         kind="transfer", outcome="bridged", qualified=True, buyer="acme", payout="38.50", min_duration_s=90,
         bridged_s=102,
         results=[result("acme", 0, 0.4, pays="38.50"), result("acme", 22, 0.4, pays="38.50", auction=2)],

@@ -114,11 +114,27 @@ def test_a_buyer_of_a_live_call_that_has_not_answered_is_shown_as_being_asked() 
     assert "Still live after 3.0 s: buyers are being asked" in headline(live, START + 3)
 
 
-def test_the_legs_of_a_warm_transfer_are_lanes_in_place_of_what_the_caller_heard() -> None:
+def test_a_warm_transfer_shows_what_the_agent_did_and_the_caller_heard_and_every_leg() -> None:
     drawn = drawing(records.renewed_transfer(), START)
-    assert lanes(drawn) == ["Agent's leg", "Caller's leg", "Buyer's leg", "acme", "Dial 1: acme"]
-    assert [bar.label for bar in drawn.lanes[0].bars] == ["calling", "rings", "answers", "in the room"]
-    assert [bar.label for bar in drawn.lanes[3].bars if bar.label] == ["$38.50", "$38.50"]
+    assert lanes(drawn) == [
+        *("Agent", "Caller hears", "Agent's leg", "Caller's leg", "Buyer's leg"),
+        *("acme", "Dial 1: acme"),
+    ]
+    said = [row.words for row in drawn.rows if row.who == "Agent"]
+    assert [words.partition(",")[0] for words in said] == [
+        "the agent asks for an offer",
+        "buyers are asked anew",
+        "the agent bridges",
+        "the agent leaves caller and buyer to themselves",
+    ]
+    heard = [row.words for row in drawn.rows if row.who == "Caller hears"]
+    assert [words.partition(",")[0] for words in heard[:3]] == [
+        "hears the agent",
+        "hears hold audio",
+        "hears the buyer",
+    ]
+    assert [bar.label for bar in drawn.lanes[2].bars] == ["calling", "rings", "answers", "in the room"]
+    assert [bar.label for bar in drawn.lanes[5].bars if bar.label] == ["$38.50", "$38.50"]
 
 
 def test_until_the_dial_in_the_caller_of_a_transfer_hears_the_agent_whatever_the_buyers_do() -> None:

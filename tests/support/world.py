@@ -21,7 +21,7 @@ from callrouter.domain.clock import Clock
 from callrouter.engine.keys import Keys
 from callrouter.ledger.reads import LedgerCall
 from callrouter.settings import read_settings
-from callrouter.simulator.carrier import CallerScript, NumberConfig, SimulatedCall, SimulatedCarrier
+from callrouter.simulator.carrier import CallerScript, CarrierTimings, NumberConfig, SimulatedCall, SimulatedCarrier
 from callrouter.simulator.partners import (
     Answer,
     SimulatedCallConnectLeads,
@@ -143,6 +143,7 @@ class World:
     instances: int = 1
     keys: Keys = field(default_factory=fresh_keys)
     further_settings: Mapping[str, str] = field(default_factory=dict)
+    timings: CarrierTimings = field(default_factory=CarrierTimings)
 
     async def __aenter__(self) -> "World":
         rng = self.rng = random.Random(self.seed)
@@ -156,6 +157,7 @@ class World:
             rng=rng,
             account_sid=ACCOUNT_SID,
             auth_token=AUTH_TOKEN,
+            timings=self.timings,
             webhook_host_map=self._hosts,
         )
         self._stack = AsyncExitStack()

@@ -3,10 +3,14 @@
   "use strict";
 
   // Clocks. Times are epoch seconds of the server; <body data-now> or any [data-now] says what its clock showed.
+  // Each is read once: what it says is true of the moment in which it came.
   let ahead = 0;
+  let read = null;
   const setClock = () => {
     const told = document.querySelector("[data-now]");
-    if (told) ahead = Number(told.dataset.now) - Date.now() / 1000;
+    if (!told || told.dataset.now === read) return;
+    read = told.dataset.now;
+    ahead = Number(read) - Date.now() / 1000;
   };
   const now = () => Date.now() / 1000 + ahead;
   const clockText = (seconds) => {
