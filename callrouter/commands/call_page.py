@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from callrouter.calls.words import event_words, way_words
 from callrouter.commands.tables import clock_time, money, table
 
 Record = Mapping[str, Any]
@@ -16,6 +17,8 @@ def call_page(call: Record) -> str:
         parts.append(_section("buyers", _results(call["results"])))
     if call.get("posts"):
         parts.append(_section("posts (bids taken up)", _posts(call["posts"])))
+    if (call.get("transfer") or {}).get("parties"):
+        parts.append(_section("legs of the room (seconds since arrival)", _legs(call)))
     if call["attempts"]:
         parts.append(_section("dials", _attempts(call["attempts"])))
     if (call.get("sale") or {}).get("results"):
@@ -33,6 +36,8 @@ def _header(call: Record) -> str:
         ("arrived", f"{clock_time(call['started_at'])} UTC"),
         ("outcome", call["outcome"] or f"still live: {call['state']}"),
     ]
+    if transfer := call.get("transfer"):
+        lines += [("agent", transfer["agent"]), ("way", way_words(transfer["way"]))]
     if call["buyer"]:
         talk = f"{call['bridged_s']} s of {call['min_duration_s']} s: {'' if call['qualified'] else 'not '}qualified"
         lines += [("buyer", f"{call['buyer']}, {money(call['payout'])}"), ("talk", talk)]
@@ -67,14 +72,14 @@ def _callback(callback: Record | None, sale: Record | None, *, live: bool) -> st
 
 
 def _timeline(call: Record) -> str:
-    arrived = call["started_at"]
+    """When, the event's own name, and what it says."""
+    arrived, events = call["started_at"], call["events"]
+    width = max((len(event["event"]) for event in events), default=0)
     return "".join(
-        f"{_seconds(arrived, event['at']):>8}  {event['event']}{_detail(event['detail'])}\n" for event in call["events"]
+        f"{_seconds(arrived, event['at']):>8}  {event['event']:<{width}}  "
+        f"{event_words(event['event'], event['detail'])}\n"
+        for event in events
     )
-
-
-def _detail(detail: str | None) -> str:
-    return f": {detail}" if detail else ""
 
 
 def _results(results: Sequence[Record]) -> str:
@@ -120,6 +125,24 @@ def _offered(results: Iterable[Record]) -> str:
         for each in results
     ]  # fmt: skip
     return table(heads, rows, right=("elapsed", "payout"))
+
+
+def _legs(call: Record) -> str:
+    """Everybody who was brought into a warm transfer's room, and when."""
+    arrived = call["started_at"]
+
+    def since(at: str | None) -> str | None:
+        return None if at is None else _seconds(arrived, at)
+
+    heads = ("leg", "ordered", "rang", "answered", "in the room", "left", "why")
+    rows = [
+        (
+            f"{p['role']} {p['no']}", since(p["ordered_at"]), since(p["ringing_at"]), since(p["answered_at"]),
+            since(p["joined_at"]), since(p["left_at"]), (p["why_left"] or "").replace("_", " "),
+        )
+        for p in call["transfer"]["parties"]
+    ]  # fmt: skip
+    return table(heads, rows, right=heads[1:-1])
 
 
 def _attempts(attempts: Iterable[Record]) -> str:

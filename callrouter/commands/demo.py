@@ -14,6 +14,10 @@ from callrouter.simulator.demo import run as play
 from callrouter.simulator.demo.service import DemoFailed
 
 INTERRUPTED = 130
+_TRY_IT = (
+    "               hand somebody over: caller (512) 555-0190, zip 78701, your own phone (503) 555-0199;\n"
+    "               every phone of this world is picked up, and letsmakealead buys everybody\n"
+)
 
 
 def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -43,19 +47,27 @@ def _where_to_look(played: Played, *, keep: bool) -> str:
     if not keep:
         parts.append(
             "Where to look: `callrouter demo --keep` leaves all this up, "
-            "with metrics and the commands to look into it.\n"
+            "with the console, metrics and the commands to look into it.\n"
         )
         return "".join(parts)
     sid = played.told.call.sid if played.told else "SID"
     command = f"CALLROUTER_DATA_DIR={played.data_dir} {own_command(sys.argv[0], sys.executable)}"
+    handed_over = played.handed_over
+    transfer = f"  a transfer {command} calls show {handed_over}\n" if handed_over else ""
     parts.append(
         "Where to look\n"
+        f"  console    {played.url}/console\n"
+        f"             sign in as operations with {played.ops_token}\n"
+        f"             or as an agent with {played.agent_token}\n"
+        f"{_TRY_IT}"
+        f"  API        {played.url}/docs\n"
+        f"             curl -H 'Authorization: Bearer {played.ops_token}' {played.url}/api/v1/calls\n"
         f"  metrics    {played.url}/metrics\n"
         f"  readiness  {played.url}/readyz\n"
         f"  a call     {command} calls show {sid}\n"
+        f"{transfer}"
         f"  all calls  {command} calls\n"
         f"  callbacks  {command} callbacks\n"
-        f"  API        curl -H 'Authorization: Bearer {played.ops_token}' {played.url}/api/v1/calls\n"
         f"  log        {played.log}\n"
         "Ctrl-C ends it.\n"
     )

@@ -1,28 +1,23 @@
 """A warm transfer's people on the call page: what the agent did, and what a caller on their own leg heard. Pure."""
 
+from callrouter.calls.words import event_words
 from callrouter.console.moments import Moments, Record, events
 from callrouter.console.sounds import Sound
 
-ACTS: dict[str, str] = {
-    "transfer_opened": "the agent asks for an offer",
-    "offers_renewed": "buyers are asked anew, the agent still talking",
-    "offer_passed_over": "the agent passes the offer over",
-    "bridge_asked": "the agent bridges",
-    "dialled_in": "the agent's dialler transfers the caller to us",
-    "own_dial": "the agent dials the buyer herself",
-    "dial_called_off": "the agent calls the dial off",
-    "agent_gone": "the agent's line drops; the caller is offered on",
-    "agent_not_reached": "the agent's phone is not picked up",
-    "caller_not_reached": "the caller's phone is not picked up",
-    "handed_over": "the agent leaves caller and buyer to themselves",
-    "cancelled": "the agent gives it up",
-    "transfer_lapsed": "the transfer is given up: nobody closed it",
-}
+ACTS = (
+    *("transfer_opened", "offers_renewed", "offer_passed_over", "bridge_asked", "dialled_in", "own_dial"),
+    *("dial_called_off", "agent_gone", "agent_not_reached", "caller_not_reached", "handed_over", "cancelled"),
+    "transfer_lapsed",
+)
+"""The events that are the agent's doing."""
 
 
 def acts(record: Record, moments: Moments) -> list[tuple[float, str]]:
     """What the agent did, and when (seconds since the opening)."""
-    return [(moments.since(event["at"]) or 0.0, ACTS[event["event"]]) for event in events(record, *ACTS)]
+    return [
+        (moments.since(event["at"]) or 0.0, event_words(event["event"], event.get("detail")))
+        for event in events(record, *ACTS)
+    ]
 
 
 def callers_leg(record: Record) -> Record | None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from typing import Protocol
 
 from callrouter.simulator.carrier import CallerScript, HangUp, PhoneScript, SimulatedCarrier
 from callrouter.simulator.partners import Answer
@@ -88,6 +89,35 @@ class Scenario:
     known: Mapping[str, str | bool] = field(default_factory=dict)
     """What a web form has told of the person before they call."""
 
+    @property
+    def phone(self) -> str:
+        """The caller's number."""
+        return self.caller.from_
+
+
+class Part(Protocol):
+    """What partners and phones must know of somebody whom they meet; `Scenario` is one."""
+
+    @property
+    def phone(self) -> str:
+        """The caller's number."""
+        ...
+
+    @property
+    def lmal(self) -> Answer:
+        """What Let's Make A Lead answers."""
+        ...
+
+    @property
+    def contactability(self) -> Answer:
+        """What Contactability answers."""
+        ...
+
+    @property
+    def phones(self) -> Mapping[str, PhoneScript]:
+        """What the numbers of this story do when dialled."""
+        ...
+
 
 @dataclass(frozen=True)
 class Tempo:
@@ -138,24 +168,26 @@ def scenarios(seed: int, count: int, *, number: str, pace: float = 1.0, slow_s: 
 class Cast:
     """Lets partners and phones play their parts; ``lmal`` and ``contactability`` serve as ``answer``."""
 
-    def __init__(self, cast: Sequence[Scenario]) -> None:
-        self._by_phone = {scenario.caller.from_[-10:]: scenario for scenario in cast}
+    def __init__(self, cast: Sequence[Part]) -> None:
+        self._by_phone = {part.phone[-10:]: part for part in cast}
         self._cast = cast
+        self.strangers = Answer(payout=None)
+        """What Let's Make A Lead answers for somebody who is not of the cast; Contactability refuses them."""
 
     def lmal(self, params: Mapping[str, str]) -> Answer:
-        """What Let's Make A Lead answers for this caller; strangers are refused."""
-        scenario = self._by_phone.get(params.get("telephone", "")[-10:])
-        return scenario.lmal if scenario else Answer(payout=None)
+        """What Let's Make A Lead answers for this caller."""
+        part = self._by_phone.get(params.get("telephone", "")[-10:])
+        return part.lmal if part else self.strangers
 
     def contactability(self, params: Mapping[str, str]) -> Answer:
         """What Contactability answers for this caller; strangers are refused."""
-        scenario = self._by_phone.get(params.get("phone", "")[-10:])
-        return scenario.contactability if scenario else Answer(payout=None)
+        part = self._by_phone.get(params.get("phone", "")[-10:])
+        return part.contactability if part else Answer(payout=None)
 
     def set_phones(self, carrier: SimulatedCarrier) -> None:
         """Tell the carrier what every buyer's phone does."""
-        for scenario in self._cast:
-            for number, script in scenario.phones.items():
+        for part in self._cast:
+            for number, script in part.phones.items():
                 carrier.phone(number, script)
 
 

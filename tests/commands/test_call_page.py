@@ -1,4 +1,4 @@
-"""``calls show`` of two-step calls and of calls whose lead was sold, as real records give it."""
+"""``calls show`` of two-step calls, of calls whose lead was sold and of warm transfers, as real records give it."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -8,13 +8,14 @@ from callrouter.simulator.partners import Answer
 from tests.flow.test_lead_sale import SELLING, SELLING_ONLY, known, pays, unsold
 from tests.flow.test_two_steps import OTHER, TWO, bids
 from tests.support.world import World, in_world
+from tests.transfers.agents import Anna, with_agent
 
 
 def rows(page: str, title: str) -> list[list[str]]:
-    """The words of each line under a title, without the line of heads."""
+    """The words of each line under a title, without the line of heads; the timeline has none."""
     _, _, rest = page.partition(f"{title}\n")
     lines = rest.partition("\n\n")[0].splitlines()
-    return [line.split() for line in lines[1:]]
+    return [line.split() for line in lines[0 if title.startswith("timeline") else 1 :]]
 
 
 def head(page: str, name: str) -> str:
@@ -71,3 +72,33 @@ async def test_a_sale_whose_answer_was_lost_is_told_as_uncertain_and_never_as_so
     assert "uncertain, whether callconnectleads bought it" in head(page, "sale")
     assert "None" not in page
     assert [row[2] for row in rows(page, "sale of the lead")] == ["offer", "error_unreachable"]
+
+
+@with_agent()
+async def test_a_transfers_page_tells_its_way_its_legs_and_each_step_in_words(anna: Anna) -> None:
+    await anna.opens()
+    caller = anna.caller_on_line()
+    await anna.does("bridge", {"caller_call_sid": caller.sid})
+    await anna.waits_for("talking")
+    await anna.does("complete")
+    await anna.until(100)
+    caller.hang_up()
+    page = call_page(await anna.ends())
+    assert head(page, "agent") == "Anna"
+    assert head(page, "way") == "bridge: agent, caller and buyer in one room"
+    legs = rows(page, "legs of the room (seconds since arrival)")
+    assert [row[:2] for row in legs] == [["agent", "1"], ["caller", "1"], ["buyer", "1"]]
+    timeline = [(row[1], " ".join(row[2:])) for row in rows(page, "timeline (seconds since arrival)")]
+    assert ("party_joined", "the buyer of dial 1 is in the room") in timeline
+    assert ("handed_over", "the agent leaves caller and buyer to themselves") in timeline
+    assert timeline[-1] == ("ended", "over: bridged")
+
+
+@with_agent()
+async def test_a_transfer_that_no_buyer_was_dialled_for_says_that_no_way_was_chosen(anna: Anna) -> None:
+    await anna.opens()
+    await anna.cancels()
+    page = call_page(await anna.ends())
+    assert head(page, "way") == "none was chosen"
+    assert head(page, "callback") == "none: the agent kept the caller"
+    assert "legs of the room" not in page

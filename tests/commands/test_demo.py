@@ -3,18 +3,21 @@
 import asyncio
 import re
 import signal
+from collections import Counter
 from pathlib import Path
 
 import aiohttp
+import phonenumbers
 import pytest
 
 from callrouter.commands.demo import own_command
 from callrouter.simulator.carrier import DialRecord
 from callrouter.simulator.demo.checks import offer_age_s
+from callrouter.simulator.demo.handovers import HandoverStory, handovers
 from callrouter.simulator.demo.summary import pings, quantile, story_name
 from callrouter.simulator.demo.world import NUMBER, with_holds
 from callrouter.simulator.partners import PartnerOffer
-from callrouter.simulator.scenarios import Story, scenarios
+from callrouter.simulator.scenarios import Part, Story, scenarios
 from tests.commands.command import callrouter, started
 from tests.support.waiting import wait_until
 
@@ -25,8 +28,9 @@ def test_the_demo_tells_every_story_and_all_totals_agree(tmp_path: Path) -> None
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "MISMATCH" not in done.stdout
     assert done.stdout.endswith("All totals agree.\n")
-    for story in Story:
+    for story in (*Story, *HandoverStory):
         assert f"({story_name(story)})" in done.stdout
+    assert "transfers      5 by agents: 4 bridged (1 of them by dial-in), 1 kept" in done.stdout
     for told in ("to bridge      p50", "letsmakealead    ", "timeline (seconds since arrival)"):
         assert told in done.stdout
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("callrouter-demo")]
@@ -71,6 +75,40 @@ def test_only_callers_who_are_bridged_are_kept_waiting_by_the_demo() -> None:
     assert all(before.story.bridges and after.lmal.latency_s == 3.0 for before, after in changed)
 
 
+def test_every_way_to_hand_over_is_told_from_eight_callers_on_and_nobody_shares_a_number() -> None:
+    assert handovers(1, 7) == []
+    assert Counter(one.story for one in handovers(1, 8)) == Counter(HandoverStory)
+    assert handovers(1, 44) == handovers(1, 44) != handovers(2, 44)
+    parts: list[Part] = [*scenarios(1, 400, number=NUMBER), *handovers(1, 400)]
+    numbers = [part.phone for part in parts] + [number for part in parts for number in part.phones]
+    assert len(set(numbers)) == len(numbers)
+    assert all(phonenumbers.is_valid_number(phonenumbers.parse(number)) for number in numbers)
+
+
+async def _tries_the_console(told: str) -> None:
+    """What the page says works: both tokens sign in, and an agent gets an offer for anybody."""
+    (home,) = re.findall(r"console +(\S+)\n", told)
+    tokens = re.findall(r"sign in as operations with (\S+)\n +or as an agent with (\S+)\n", told)[0]
+    for token, first_page in zip(tokens, ("/console/live", "/console/transfer"), strict=True):
+        async with (
+            aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session,
+            session.post(f"{home}/sign-in", data={"token": token}) as page,
+        ):
+            assert (page.status, page.url.path) == (200, first_page)
+    wanted = {
+        "plan": "auto-insurance",
+        "caller": {"phone": "+15125550190", "zip": "78701"},
+        "agent": {"name": "Me", "phone": "+15035550199"},
+    }
+    headers = {"Authorization": f"Bearer {tokens[1]}"}
+    api = home.removesuffix("/console")
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.post(f"{api}/api/v1/transfers", json=wanted) as opened,
+    ):
+        assert ((await opened.json())["offer"] or {}).get("buyer") == "letsmakealead"
+
+
 def _offer(at: float) -> PartnerOffer:
     from decimal import Decimal
 
@@ -111,6 +149,7 @@ async def test_a_demo_that_is_kept_tells_where_to_look(tmp_path: Path) -> None:
         (api,) = re.findall(r"curl -H 'Authorization: (\S+ \S+)' (\S+)", output.read_text())
         async with aiohttp.ClientSession() as session, session.get(api[1], headers={"Authorization": api[0]}) as got:
             assert len((await got.json())["calls"]) == 1
+        await _tries_the_console(output.read_text())
         (log,) = re.findall(r"  log +(\S+)\n", output.read_text())
         assert await asyncio.to_thread(lambda: '"serving"' in Path(log).read_text())
     finally:

@@ -10,7 +10,8 @@ import pytest
 from callrouter.commands.call_page import call_page
 from callrouter.engine import embedded
 from callrouter.simulator.demo.checks import check
-from callrouter.simulator.demo.evidence import Evidence
+from callrouter.simulator.demo.evidence import Evidence, ToldTransfer
+from callrouter.simulator.demo.handovers import handovers
 from tests.commands.command import callrouter, environment, started, write_plan
 from tests.commands.played import Past, play
 from tests.support.waiting import wait_until
@@ -152,6 +153,23 @@ def test_the_demo_notices_a_call_that_is_missing_counted_wrong_or_told_wrong(pas
         "dials recorded = dials that the carrier made",
         "bridged calls = calls that the carrier connected",
     } <= _failing(replace(evidence, told=swapped))
+
+
+def test_the_demo_notices_a_transfer_that_is_missing_or_went_another_way(past: Past) -> None:
+    evidence, told = past.evidence, past.evidence.told[0]
+    handover = handovers(1, 8)[0]
+    never = ToldTransfer(handover, "", (), "there was no offer", None)
+    assert {
+        "each transfer ended as its story goes",
+        "each call is in the ledger exactly once",
+    } <= _failing(replace(evidence, transfers=[never]))
+    # A record of a plain call in the place of the transfer's, and a buyer that was rung twice for it.
+    other = ToldTransfer(handover, told.call.sid, [*told.call.dials, *told.call.dials], None, told.record)
+    assert {
+        "each transfer ended as its story goes",
+        "dials recorded = dials that the carrier made",
+        "no buyer was rung twice for a transfer",
+    } <= _failing(replace(evidence, told=evidence.told[1:], transfers=[other]))
 
 
 def _engine_is_up(past: Past) -> bool:

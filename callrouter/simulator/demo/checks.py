@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from callrouter.simulator.carrier import DialRecord
-from callrouter.simulator.demo.evidence import Evidence, Record, Told
+from callrouter.simulator.demo import transfer_checks
+from callrouter.simulator.demo.evidence import Evidence, Record, Seen, Told
 from callrouter.simulator.demo.world import OFFER_TTL_S, PLAN
 from callrouter.simulator.partners import PartnerOffer
 
@@ -36,10 +37,10 @@ def check(evidence: Evidence) -> list[Check]:
 
 def _rows(evidence: Evidence) -> Iterable[str]:
     rows = Counter(row["sid"] for row in evidence.rows)
-    for one in evidence.told:
-        if rows[one.call.sid] != 1:
-            yield f"{one.call.sid}: {rows[one.call.sid]} rows"
-    strangers = set(rows) - {one.call.sid for one in evidence.told}
+    for one in evidence.seen:
+        if rows[one.sid] != 1:
+            yield f"{one.sid or 'a transfer'}: {rows[one.sid]} rows"
+    strangers = set(rows) - {one.sid for one in evidence.seen}
     yield from (f"{sid}: nobody made this call" for sid in strangers)
 
 
@@ -50,7 +51,8 @@ def _stories(evidence: Evidence) -> Iterable[str]:
 
 
 def _outcome_counts(evidence: Evidence) -> Iterable[str]:
-    for outcome, count in evidence.outcomes.items():
+    outcomes = evidence.outcomes + Counter(one.outcome for one in evidence.transfers)
+    for outcome, count in outcomes.items():
         counted = evidence.metric("calls_total", plan=PLAN, outcome=outcome)
         if counted != count:
             yield f"{outcome}: {count} records, the metric says {counted}"
@@ -72,20 +74,20 @@ def _sold_to(one: Told) -> str | None:
 
 
 def _dials(evidence: Evidence) -> Iterable[str]:
-    for one in evidence.told:
+    for one in evidence.seen:
         recorded = [attempt["number"] for attempt in one.record["attempts"]] if one.record else []
-        dialled = [dial.number for dial in one.call.dials]
+        dialled = [dial.number for dial in one.dials]
         if recorded != dialled:
-            yield f"{one.call.sid}: {len(recorded)} dials recorded, the carrier made {len(dialled)}"
+            yield f"{one.sid}: {len(recorded)} dials recorded, the carrier made {len(dialled)}"
 
 
 def _windows(evidence: Evidence) -> Iterable[str]:
-    for one in evidence.told:
-        for dial in one.call.dials:
+    for one in evidence.seen:
+        for dial in one.dials:
             age_s = offer_age_s(dial, offers_of(evidence, dial.number))
             if age_s is None or age_s > OFFER_TTL_S + _TOLERANCE_S:
                 told = "that nobody offered" if age_s is None else f"{age_s:.2f} s after the offer"
-                yield f"{one.call.sid}: dialled a number {told}"
+                yield f"{one.sid}: dialled a number {told}"
 
 
 def offers_of(evidence: Evidence, number: str) -> list[PartnerOffer]:
@@ -101,7 +103,7 @@ def offer_age_s(dial: DialRecord, offers: Iterable[PartnerOffer]) -> float | Non
 def _pings(evidence: Evidence) -> Iterable[str]:
     for name, buyer in evidence.world.buyers.items():
         answered = evidence.metric("buyer_response_seconds_count", buyer=name)
-        left = sum(1 for one in evidence.told for r in _results(one) if (r["buyer"], r["reason"]) == (name, _LEFT))
+        left = sum(1 for one in evidence.seen for r in _results(one) if (r["buyer"], r["reason"]) == (name, _LEFT))
         unheard = left - evidence.metric("buyer_results_total", buyer=name, reason=_LEFT)
         if answered + unheard != len(buyer.requests):
             yield f"{name}: {answered:g} verdicts and {unheard:g} callers gone, {len(buyer.requests)} requests"
@@ -114,15 +116,15 @@ def _under_way(evidence: Evidence) -> Iterable[str]:
 
 
 def _one_result_each(evidence: Evidence) -> Iterable[str]:
-    for one in evidence.told:
+    for one in evidence.seen:
         results = Counter((r["auction"], r["buyer"]) for r in _results(one))
         auctions = {auction for auction, _ in results}
         wanted = {(auction, buyer) for auction in auctions for buyer in evidence.world.buyers}
         if set(results) != wanted or any(count != 1 for count in results.values()):
-            yield f"{one.call.sid}: its results are {sorted(results.elements())}"
+            yield f"{one.sid}: its results are {sorted(results.elements())}"
 
 
-def _results(one: Told) -> Sequence[Record]:
+def _results(one: Seen) -> Sequence[Record]:
     return one.record["results"] if one.record else ()
 
 
@@ -199,6 +201,7 @@ def _sound(evidence: Evidence) -> Iterable[str]:
 _CHECKS: Sequence[tuple[str, Callable[[Evidence], Iterable[str]]]] = (
     ("each call is in the ledger exactly once", _rows),
     ("each call ended as its story goes", _stories),
+    ("each transfer ended as its story goes", transfer_checks.as_their_stories_go),
     ("outcomes in records and metrics are the same", _outcome_counts),
     ("each buyer has one result in each auction", _one_result_each),
     ("verdicts and callers gone = requests that the buyers received", _pings),
@@ -207,8 +210,12 @@ _CHECKS: Sequence[tuple[str, Callable[[Evidence], Iterable[str]]]] = (
     ("dials recorded = dials that the carrier made", _dials),
     ("no number was dialled outside its offer's window", _windows),
     ("bridged calls = calls that the carrier connected", _bridged),
+    ("bridged transfers = transfers whose callers met a buyer", transfer_checks.connected),
+    ("no buyer was rung twice for a transfer", transfer_checks.placed_once),
+    ("nobody was left in a room", transfer_checks.nobody_left),
     ("expected payout in records and metrics is the same", _payouts),
     ("each call is bridged, or its lead is sold, or it has a callback: one of them", _callback_or_bridge),
+    ("whom an agent kept, or a buyer took, is not called back", transfer_checks.nobody_called_back),
     ("leads sold = leads that their buyer bought, each once", _leads),
     ("callbacks owed = callbacks that the dialler holds", _callbacks_owed),
     ("nothing is left in the outbox", _outbox),

@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 EVERY_S = 2.0
 """How often a line is written where lines stay."""
-STATES = ("intake", "auction", "dialling", "bridged")
+STATES = ("intake", "auction", "open", "dialling", "bridged")
 
 
 class Progress:

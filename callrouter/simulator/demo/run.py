@@ -12,8 +12,10 @@ from typing import Any, TextIO
 
 from callrouter.domain.clock import Clock
 from callrouter.simulator.carrier import SimulatedCall
+from callrouter.simulator.demo.agents import Agents
 from callrouter.simulator.demo.checks import Check, check
 from callrouter.simulator.demo.evidence import Told, gather
+from callrouter.simulator.demo.handovers import handovers
 from callrouter.simulator.demo.progress import Progress
 from callrouter.simulator.demo.service import Service
 from callrouter.simulator.demo.summary import most_telling, story_name, summary, verdict
@@ -47,8 +49,12 @@ class Played:
     """The service's."""
     ops_token: str
     """Opens the API of this demo alone, and ends with it."""
+    agent_token: str
+    """The same for an agent."""
     told: Told | None
     """The call worth a look."""
+    handed_over: str | None
+    """The id of the transfer worth a look."""
 
 
 async def run(options: DemoOptions, clock: Clock, out: TextIO, where_to_look: Callable[[Played], str]) -> bool:
@@ -59,7 +65,7 @@ async def run(options: DemoOptions, clock: Clock, out: TextIO, where_to_look: Ca
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _cancel(asyncio.current_task()))
     cast = with_holds(scenarios(options.seed, options.calls, number=NUMBER, pace=PACE, slow_s=SLOW_S))
     with TemporaryDirectory(prefix="callrouter-demo-") as name:
-        async with DemoWorld(clock, options.seed, cast) as world:
+        async with DemoWorld(clock, options.seed, cast, handovers(options.seed, options.calls)) as world:
             service = Service(Path(name), world.account_sid, world.auth_token)
             world.write_dialplan(service.dialplans)
             try:
@@ -71,6 +77,7 @@ async def run(options: DemoOptions, clock: Clock, out: TextIO, where_to_look: Ca
                 out.write(where_to_look(played))
                 out.flush()
                 if options.keep:
+                    world.welcome_strangers()
                     with contextlib.suppress(asyncio.CancelledError):
                         await asyncio.Event().wait()
                     out.write("\nStopping.\n")
@@ -82,18 +89,23 @@ async def run(options: DemoOptions, clock: Clock, out: TextIO, where_to_look: Ca
 
 
 async def _play(options: DemoOptions, clock: Clock, out: TextIO, world: DemoWorld, service: Service) -> Played:
-    out.write(f"{len(world.cast)} people call {NUMBER}, {options.rate:g} a second, at {service.url}\n\n")
+    also = f", and agents hand over {len(world.handovers)} more" if world.handovers else ""
+    out.write(f"{len(world.cast)} people call {NUMBER}, {options.rate:g} a second, at {service.url}{also}\n\n")
     started = clock.monotonic()
     calls: list[tuple[Scenario, SimulatedCall]] = []
-    arrivals = asyncio.create_task(_arrive(options, world, service, calls))
-    stories = {scenario.caller.from_: story_name(scenario.story) for scenario in world.cast}
-    progress = Progress(out, len(world.cast), stories)
+    agents = Agents(world, service, spread_s=len(world.cast) / options.rate)
+    arrivals = [asyncio.create_task(_arrive(options, world, service, calls)), asyncio.create_task(agents.run())]
+    stories = {scenario.phone: story_name(scenario.story) for scenario in world.cast}
+    stories |= {handover.phone: story_name(handover.story) for handover in world.handovers}
+    progress = Progress(out, len(world.cast) + len(world.handovers), stories)
     try:
-        await _watch(clock, started, options, world, service, progress, calls)
+        await _watch(clock, started, options, world, service, progress, calls, agents)
+        await asyncio.gather(*(task for task in arrivals if task.done()))
     finally:
-        arrivals.cancel()
+        for task in arrivals:
+            task.cancel()
         progress.close()
-    evidence = await gather(world, service, calls)
+    evidence = await gather(world, service, calls, agents.played)
     checks = check(evidence)
     out.write(summary(evidence, clock.monotonic() - started))
     out.write(verdict(checks))
@@ -103,7 +115,9 @@ async def _play(options: DemoOptions, clock: Clock, out: TextIO, world: DemoWorl
         data_dir=service.data_dir,
         log=service.log,
         ops_token=service.ops_token,
+        agent_token=service.agent_token,
         told=most_telling(evidence.told),
+        handed_over=next((one.sid for one in evidence.transfers if one.outcome == "bridged"), None),
     )
 
 
@@ -120,15 +134,17 @@ async def _arrive(
 
 async def _watch(
     clock: Clock, started: float, options: DemoOptions, world: DemoWorld, service: Service,
-    progress: Progress, calls: Sequence[tuple[Scenario, SimulatedCall]],
+    progress: Progress, calls: Sequence[tuple[Scenario, SimulatedCall]], agents: Agents,
 ) -> None:  # fmt: skip
     """Show how it goes until all is over. Raises `DemoFailed` when it is not in time."""
     latest_s = len(world.cast) / options.rate * 1.3 + SETTLED_WITHIN_S
     while True:
         listed = await service.calls()
         at_s = clock.monotonic() - started
-        progress.show(listed, len(calls), at_s)
-        if len(calls) == len(world.cast) and world.carrier.idle and await _settled(listed, len(calls), service):
+        arrived = len(calls) + agents.opened
+        progress.show(listed, arrived, at_s)
+        whole = arrived == len(world.cast) + len(world.handovers)
+        if whole and world.carrier.idle and await _settled(listed, arrived, service):
             return
         if at_s > latest_s:
             # The checks will say what is missing.

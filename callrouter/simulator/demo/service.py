@@ -38,7 +38,7 @@ class Service:
         self.data_dir = folder / "data"
         self.dialplans = folder / "dialplans"
         self.log = self.data_dir / "service.log"
-        self.ops_token = secrets.token_hex(16)
+        self.ops_token, self.agent_token = secrets.token_hex(16), secrets.token_hex(16)
         self._account = {"TWILIO_ACCOUNT_SID": account_sid, "TWILIO_AUTH_TOKEN": auth_token}
         self._process: Process | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -65,6 +65,13 @@ class Service:
     async def know(self, phone: str, person: Mapping[str, str | bool]) -> None:
         """Tell what is known of a person before they call, as a web form would."""
         await self._answered("PUT", f"/api/v1/callers/{phone}", dict(person))
+
+    async def as_agent(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """What an agent's software asks of warm transfers; each POST under a key of its own. Raises `DemoFailed`."""
+        headers = {"Authorization": f"Bearer {self.agent_token}"}
+        if method == "POST":
+            headers["Idempotency-Key"] = secrets.token_hex(16)
+        return dict(json.loads(await self._answered(method, path, body, headers)))
 
     async def calls(self) -> list[dict[str, Any]]:
         """Live and finished calls, as ``GET /api/v1/calls`` lists them."""
@@ -132,10 +139,12 @@ class Service:
     async def _get(self, path: str) -> str:
         return await self._answered("GET", path)
 
-    async def _answered(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> str:
+    async def _answered(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    ) -> str:
         assert self._session is not None, "start the service first"  # noqa: S101 - a programmer's mistake
         try:
-            async with self._session.request(method, self.url + path, json=body) as response:
+            async with self._session.request(method, self.url + path, json=body, headers=headers) as response:
                 text = await response.text()
                 if response.status not in (200, 201):
                     raise DemoFailed(f"the service answered {response.status} to {path}")
@@ -152,7 +161,7 @@ class Service:
             "CALLROUTER_PUBLIC_URL": self.url,
             "CALLROUTER_DATA_DIR": str(self.data_dir),
             "CALLROUTER_DIALPLANS": str(self.dialplans),
-            "CALLROUTER_API_TOKENS": f"ops:demo:{self.ops_token}",
+            "CALLROUTER_API_TOKENS": f"ops:demo:{self.ops_token},agent:anna:{self.agent_token}",
             **self._account,
             **further,
         }

@@ -9,11 +9,20 @@ from typing import Any
 
 from callrouter.simulator.demo.checks import Check, offer_age_s, offers_of
 from callrouter.simulator.demo.evidence import Evidence, Told
+from callrouter.simulator.demo.handovers import HandoverStory
 from callrouter.simulator.scenarios import Story
 
 MOST_SHOWN = 5
 """Counterexamples of one check."""
-_NAMES = {Story.HUNG_UP_ASKED: "hung up when asked", Story.HUNG_UP_RINGING: "hung up while ringing"}
+_NAMES = {
+    Story.HUNG_UP_ASKED: "hung up when asked",
+    Story.HUNG_UP_RINGING: "hung up while ringing",
+    HandoverStory.HANDED_OVER: "handed over",
+    HandoverStory.SECOND_BUYER: "handed over, second buyer",
+    HandoverStory.AGENT_DROPPED: "agent's line dropped",
+    HandoverStory.DIALLED_IN: "agent's dialler",
+    HandoverStory.CANCELLED: "agent kept the caller",
+}
 
 
 def summary(evidence: Evidence, took_s: float) -> str:
@@ -25,19 +34,20 @@ def summary(evidence: Evidence, took_s: float) -> str:
     lines = [
         ("calls", f"{len(told)} in {took_s:.0f} s: {by_outcome}"),
         ("bridged", f"{outcomes['bridged']}, of which {qualified} for the minimum duration (qualified)"),
+        ("transfers", _transfers(evidence)),
         ("callbacks", f"{len(evidence.world.dialler.standing())} promised and held by the dialler"),
         ("leads", f"{len(sold)} sold for ${sum((lead.payout for lead in sold), Decimal(0)):.2f}"),
         ("to first dial", _quantiles(_seconds_to(told, "decided_at", first=True)) + " from arrival"),
         ("to bridge", _quantiles(_seconds_to(told, "answered_at", first=False)) + " from arrival"),
         ("offer's age", _ages(evidence)),
         ("silence", f"at most {max((one.call.longest_silence_s() for one in told), default=0.0):.1f} s for any caller"),
-        ("payout", f"${evidence.payout:.2f} expected"),
+        ("payout", f"${evidence.payout:.2f} expected, of calls and transfers"),
     ]
     return (
         "\nSummary\n"
         + "".join(f"  {name:<14} {text}\n" for name, text in lines)
         + "\nStories\n"
-        + "".join(f"  {line}\n" for line in _stories(told))
+        + "".join(f"  {line}\n" for line in _stories(evidence))
         + "\nWhat the partners saw\n"
         + "".join(f"  {name:<16} {text}\n" for name, text in _partners(evidence))
     )
@@ -60,17 +70,33 @@ def most_telling(told: Iterable[Told]) -> Told | None:
     return max(seen, key=lambda one: (one.outcome == "bridged", len(one.call.dials)), default=None)
 
 
-def story_name(story: Story) -> str:
+def story_name(story: Story | HandoverStory) -> str:
     """For people to read."""
     return _NAMES.get(story) or story.replace("_", " ")
 
 
-def _stories(told: Sequence[Told]) -> list[str]:
-    ended: dict[Story, Counter[str]] = {story: Counter() for story in Story}
-    for one in told:
+def _transfers(evidence: Evidence) -> str:
+    """How many callers agents handed over, and by which way."""
+    transfers = evidence.transfers
+    if not transfers:
+        return "none"
+    bridged = [one for one in transfers if one.outcome == "bridged"]
+    dialled_in = sum(1 for one in bridged if one.handover.story is HandoverStory.DIALLED_IN)
+    kept = sum(1 for one in transfers if one.outcome == "abandoned")
+    told = f"{len(transfers)} by agents: {len(bridged)} bridged ({dialled_in} of them by dial-in), {kept} kept"
+    others = len(transfers) - len(bridged) - kept
+    return f"{told}, {others} others" if others else told
+
+
+def _stories(evidence: Evidence) -> list[str]:
+    ended: dict[str, Counter[str]] = {story: Counter() for story in (*Story, *HandoverStory)}
+    names = {story.value: story_name(story) for story in (*Story, *HandoverStory)}
+    for one in evidence.told:
         ended[one.scenario.story][one.outcome] += 1
+    for transfer in evidence.transfers:
+        ended[transfer.handover.story][transfer.outcome] += 1
     return [
-        f"{story_name(story):<24} {counts.total():>3}  "
+        f"{names[story]:<26} {counts.total():>3}  "
         + ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
         for story, counts in ended.items()
         if counts
@@ -79,12 +105,13 @@ def _stories(told: Sequence[Told]) -> list[str]:
 
 def _partners(evidence: Evidence) -> list[tuple[str, str]]:
     world, carrier = evidence.world, evidence.world.carrier
-    dials = Counter(dial.result or "open" for one in evidence.told for dial in one.call.dials)
+    dials = Counter(dial.result or "open" for one in evidence.seen for dial in one.dials)
     answers = [(name, Counter(r.answered for r in buyer.requests)) for name, buyer in world.buyers.items()]
     ends = ", ".join(f"{count} {result}" for result, count in dials.most_common())
     pushes = sum(1 for document in carrier.documents if document.source == "pushed")
     return [
         ("carrier", f"{len(carrier.webhooks)} webhooks, {len(carrier.documents)} documents ({pushes} pushed)"),
+        ("rooms", f"{len(carrier.rooms)} conferences, {len(carrier.outbound)} people called into them"),
         (
             "buyers' phones",
             f"{dials.total()} dials: {ends}",
@@ -117,7 +144,7 @@ def _seconds_to(told: Sequence[Told], event: str, *, first: bool) -> list[float]
 
 
 def _ages(evidence: Evidence) -> str:
-    dials = [dial for one in evidence.told for dial in one.call.dials]
+    dials = [dial for one in evidence.seen for dial in one.dials]
     ages = [offer_age_s(dial, offers_of(evidence, dial.number)) for dial in dials]
     return _quantiles([age for age in ages if age is not None]) + " when its number was dialled"
 

@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 
 from callrouter.domain.clock import Clock
-from callrouter.simulator.carrier import NumberConfig, SimulatedCall, SimulatedCarrier
+from callrouter.simulator.carrier import CallerScript, NumberConfig, SimulatedCall, SimulatedCarrier
+from callrouter.simulator.demo.handovers import Handover
 from callrouter.simulator.partners import (
     Answer,
     SimulatedCallConnectLeads,
@@ -25,6 +26,9 @@ from callrouter.simulator.scenarios import Cast, Scenario
 
 PLAN = "auto-insurance"
 NUMBER = "+18885550100"
+TRANSFER_NUMBER = "+18885550101"
+AGENCY = "+18885550199"
+"""What people have called who talk with an agent: a number on our carrier that callrouter does not answer."""
 OFFER_TTL_S = 30.0
 EARLY_HANGUP_S = 1
 PACE = 0.03
@@ -39,6 +43,9 @@ JITTER_S = 0.05
 LEAD = Answer(latency_s=(0.2, 0.6), payout=Decimal("18.50"))
 """What the buyer of leads pays for everyone."""
 
+FOR_STRANGERS = Answer(latency_s=(0.2, 0.8), payout=Decimal("31.50"), number="+14155550199", min_duration_s=20)
+"""What a buyer offers whoever the run does not know: for those who try the console afterwards."""
+_TALKS_ON = '<Response><Pause length="600"/><Hangup/></Response>'
 _OVERRIDES = "#rc=2&rp=ct,rt,5xx&ct=800&rt=4000&tt=12000"
 """How patiently the carrier asks us, as the README advises for real numbers."""
 
@@ -56,11 +63,12 @@ def with_holds(cast: Sequence[Scenario]) -> list[Scenario]:
 class DemoWorld:
     """``async with DemoWorld(…)``: the partners listen; `connect` points the carrier's number at the service."""
 
-    def __init__(self, clock: Clock, seed: int, cast: Sequence[Scenario]) -> None:
+    def __init__(self, clock: Clock, seed: int, cast: Sequence[Scenario], handovers: Sequence[Handover] = ()) -> None:
         self.account_sid = "AC" + "0" * 32
         self.auth_token, lmal_key, token, leads_key, dialler_key = (secrets.token_hex(16) for _ in range(5))
-        rng, play = random.Random(seed), Cast(cast)
-        self.cast = cast
+        rng, play = random.Random(seed), Cast([*cast, *handovers])
+        self.cast, self.handovers = cast, handovers
+        self._play = play
         self.lmal = SimulatedLmal(clock=clock, rng=rng, partnerid="demo", key=lmal_key, answer=play.lmal)
         self.contactability = SimulatedContactability(
             clock=clock, rng=rng, token=token, answer=play.contactability, jitter_s=JITTER_S
@@ -106,11 +114,24 @@ class DemoWorld:
             status_callback=f"{url}/twilio/status",
             fallback_url=f"{url}/twilio/fallback",
         )
-        self.carrier.configure_number(NUMBER, config)
+        for number in (NUMBER, TRANSFER_NUMBER):
+            self.carrier.configure_number(number, config)
 
     def place(self, scenario: Scenario) -> SimulatedCall:
         """The scenario's caller calls."""
         return self.carrier.place(scenario.caller)
+
+    def transfer_in(self, phone: str) -> SimulatedCall:
+        """An agent's dialler transfers the caller with this number to ours."""
+        return self.carrier.place(CallerScript(from_=phone, to=TRANSFER_NUMBER, zip_digits=None))
+
+    def on_the_line(self, phone: str) -> SimulatedCall:
+        """The call of somebody who talks with an agent of ours."""
+        return self.carrier.standing_call(phone, AGENCY, _TALKS_ON)
+
+    def welcome_strangers(self) -> None:
+        """From now on a buyer wants whoever is not of the cast."""
+        self._play.strangers = FOR_STRANGERS
 
     def write_dialplan(self, folder: Path) -> None:
         """The plan as a file of ``folder``, secrets only by name."""
@@ -121,7 +142,7 @@ class DemoWorld:
 def _dialplan() -> dict[str, Any]:
     return {
         "plan": PLAN,
-        "numbers": {"inbound": [NUMBER]},
+        "numbers": {"inbound": [NUMBER], "transfer": [TRANSFER_NUMBER]},
         "intake": {"zip": "ask", "attempts": 2},
         "auction": {"deadline_s": 10, "fast_answer_s": 1.5, "floor": 5},
         "bridge": {"ring_s": 20, "max_attempts": 4, "caller_id": "caller", "early_hangup_s": EARLY_HANGUP_S},
