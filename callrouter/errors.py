@@ -3,6 +3,7 @@
 CallrouterError
 ├── ConfigurationError      settings, dialplans or buyers are wrong: carries every mistake; exit 2
 ├── EngineUnavailable       the engine did not answer: the caller is served from memory and the spool
+├── LedgerUnavailable       the database of finished calls did not answer: they wait in the engine meanwhile
 ├── CarrierUnavailable      the carrier's REST side did not answer: tried again by the sweeper
 └── NotFound                the thing that was asked for does not exist: exit 1 or 404
 """
@@ -38,6 +39,10 @@ class ConfigurationError(CallrouterError):
 
 class EngineUnavailable(CallrouterError):
     """The engine refused or did not answer in time. Check the embedded server, or ``CALLROUTER_REDIS_URL``."""
+
+
+class LedgerUnavailable(CallrouterError):
+    """The ledger's database refused or did not answer. Check ``CALLROUTER_DATABASE_URL``, or the data folder."""
 
 
 class CarrierUnavailable(CallrouterError):

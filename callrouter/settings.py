@@ -151,6 +151,10 @@ def warnings(settings: Settings) -> list[Mistake]:
         found.append(("CALLROUTER_PUBLIC_URL", "callers' data travels unencrypted over http; use https"))
     if not settings.api_tokens:
         found.append(("CALLROUTER_API_TOKENS", "none is set, so nobody can use the API or the console"))
+    agents = {token.name for token in settings.api_tokens if token.role is Role.AGENT}
+    for name in sorted({token.name for token in settings.api_tokens if token.role is not Role.AGENT} & agents):
+        remedy = f"the agent {name} reaches what another role's {name} has opened; give each a name of its own"
+        found.append(("CALLROUTER_API_TOKENS", remedy))
     return [Mistake(ENVIRONMENT, name, remedy) for name, remedy in found]
 
 

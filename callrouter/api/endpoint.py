@@ -17,7 +17,7 @@ from callrouter.api.body import checked, read_body, read_object
 from callrouter.api.problems import Problem, answer, not_found
 from callrouter.api.query import read_query
 from callrouter.api.replies import HEADER, Replies
-from callrouter.errors import EngineUnavailable, NotFound
+from callrouter.errors import EngineUnavailable, LedgerUnavailable, NotFound
 from callrouter.settings import ApiToken, Role
 from callrouter.transfers.desk import TransferRefused
 
@@ -102,7 +102,7 @@ class Endpoint(Route):
 
         if request.method != "POST" or HEADER not in request.headers:
             return await act()
-        return await self._door.replies.once(request, holder.name, await read_body(request), act)
+        return await self._door.replies.once(request, holder, await read_body(request), act)
 
     async def _act(self, request: Request, action: Action) -> Response:
         for parameter in self.parameters:
@@ -126,11 +126,18 @@ class Endpoint(Route):
             return answer(Problem(HTTPStatus.CONFLICT, str(refused)))
         except EngineUnavailable:
             log.warning("engine unavailable for an API request", extra={"route": self.path})
-            detail = "the engine does not answer; try again shortly"
-            return answer(Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "2"}))
+            return _out("engine")
+        except LedgerUnavailable:
+            log.warning("ledger unavailable for an API request", extra={"route": self.path})
+            return _out("ledger")
         except Exception:  # the last line of defence: the integrator gets JSON, we get a log line
             log.exception("API request failed", extra={"route": self.path, "method": request.method})
             return answer(Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this failed on our side; it is logged"))
+
+
+def _out(what: str) -> Response:
+    detail = f"the {what} does not answer; try again shortly"
+    return answer(Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "2"}))
 
 
 def endpoint(

@@ -37,7 +37,7 @@ _WHY: Mapping[int, str] = {
     409: "It cannot be done as things stand; the detail says what to do instead.",
     413: "The body is too large.",
     422: "Something given is wrong: each wrong key with its remedy.",
-    503: "The engine does not answer; try again after Retry-After.",
+    503: "The engine, or the ledger, does not answer; try again after Retry-After.",
 }
 
 

@@ -16,6 +16,7 @@ from callrouter.api.problems import Problem, wrong_keys
 from callrouter.engine.client import Engine
 from callrouter.engine.keys import REPLY_TTL_S
 from callrouter.errors import EngineUnavailable
+from callrouter.settings import ApiToken
 
 HEADER = "idempotency-key"
 KEY_PATTERN = r"[\x21-\x7e]([\x20-\x7e]{0,126}[\x21-\x7e])?"
@@ -36,7 +37,7 @@ class Replies:
         self._rng = rng
 
     async def once(
-        self, request: Request, holder: str, body: bytes, act: Callable[[], Awaitable[Response]]
+        self, request: Request, holder: ApiToken, body: bytes, act: Callable[[], Awaitable[Response]]
     ) -> Response:
         """What ``act`` answers, or what it answered to this request before.
 
@@ -46,7 +47,9 @@ class Replies:
         given = request.headers[HEADER].strip()
         if not re.fullmatch(KEY_PATTERN, given):
             raise wrong_keys([("Idempotency-Key", "write 1 to 128 printable ASCII characters")])
-        key = self._engine.keys.reply(hashlib.sha256(f"{holder}\n{given}".encode()).hexdigest())
+        # The role too: an agent's and an operator's token may have one name, and what they are shown differs.
+        whose = f"{holder.role.value}\n{holder.name}\n{given}"
+        key = self._engine.keys.reply(hashlib.sha256(whose.encode()).hexdigest())
         claim = json.dumps({"digest": _digest(request, body), "claim": f"{self._rng.getrandbits(64):016x}"})
         # Sending the script again after a broken connection does no harm: it knows its own claim.
         before = await self._engine.run("reply_claim", [key], [claim, LOCK_MS], again=True)

@@ -43,18 +43,20 @@ async def hold_auction(
     excluded: Collection[str] = (),
     on_result: OnResult | None = None,
     already: Mapping[str, BuyerResult] | None = None,
+    in_hand: Collection[str] = (),
 ) -> AuctionClosed:
     """Ask every buyer of calls in the plan and close at the budget's end at the latest.
 
     ``excluded`` buyers just failed this caller and are not asked. ``already`` holds results that an earlier
-    owner of the auction had got: those buyers are neither asked nor reported again.
+    owner of the auction had got: those buyers are neither asked nor reported again. Buyers that have an offer
+    ``in_hand`` keep the seat of it, whatever they answer now.
     ``on_result`` is called with each new result as it arrives and makes no other buyer wait. The close waits
     for it; what it raises is logged, and the auction goes on.
     When this is cancelled, every request is cancelled with it.
     """
     floor = _Floor(deps, plan, ask, budget, on_result, dict(already or {}))
     try:
-        floor.open(excluded)
+        floor.open(excluded, in_hand)
         closed_by = await floor.wait()
         await floor.close()
     finally:
@@ -84,7 +86,7 @@ class _Floor:
         self._asking: dict[asyncio.Task[BuyerResult], Progress] = {}
         self._reports: set[asyncio.Future[None]] = set()
 
-    def open(self, excluded: Collection[str]) -> None:
+    def open(self, excluded: Collection[str], in_hand: Collection[str]) -> None:
         """Start with every buyer that has no result yet."""
         for buyer, entry in self._plan.call_buyers.items():
             if buyer in self.results:
@@ -101,6 +103,7 @@ class _Floor:
                 self._budget,
                 allow_regions=self._plan.bridge.allow_regions,
                 progress=progress,
+                in_hand=buyer in in_hand,
             )
             self._asking[asyncio.create_task(running)] = progress
 

@@ -26,14 +26,16 @@ async def run_buyer(
     *,
     allow_regions: Collection[str] = (),
     progress: Progress | None = None,
+    in_hand: bool = False,
 ) -> BuyerResult:
     """Ask one buyer and check its answer: always a result, by the budget's end; raises only when cancelled.
 
-    ``buyer`` is the name under the plan's ``buyers``. ``progress`` is filled in on the way.
+    ``buyer`` is the name under the plan's ``buyers``. ``progress`` is filled in on the way. ``in_hand``: an earlier
+    offer of it stands, and keeps its seat whatever comes of this ask.
     """
     progress = progress or Progress(buyer)
     try:
-        verdict = await _verdict(deps, ask, entry, budget, allow_regions, progress)
+        verdict = await _verdict(deps, ask, entry, budget, allow_regions, progress, in_hand)
     except Exception as error:  # noqa: BLE001 - the one place: a buyer's bug must never cost the call
         log.error("adapter failed", extra={"buyer": buyer, "error": type(error).__name__})
         verdict = Decline(reason=Reason.ERROR_ADAPTER, detail=type(error).__name__)
@@ -59,6 +61,7 @@ async def _verdict(
     budget: Budget,
     allow_regions: Collection[str],
     progress: Progress,
+    in_hand: bool,
 ) -> Offer | Decline:
     if not entry.enabled:
         return Decline(reason=Reason.NOT_CALLED_DISABLED)
@@ -79,11 +82,11 @@ async def _verdict(
     admission = await deps.limits.admit(entry.adapter, known.sheet, account, seat)
     if admission.reason is not None:
         return Decline(reason=admission.reason)
-    kept = False
+    kept = in_hand
     try:
         verdict = await _asked(deps, ask, entry, account, request, budget, allow_regions, progress, masker)
         verdict = await booked(deps, seat, verdict)
-        kept = isinstance(verdict, Offer)
+        kept = kept or isinstance(verdict, Offer)
         return verdict
     finally:
         if not kept:

@@ -175,7 +175,8 @@ class Auctioneer:
 
         self._metrics.auction_overhead.labels("prepare").observe(clock.monotonic() - started)
         ask = _ask(call, plan)
-        closed = await hold_auction(self._deps, plan, ask, budget, run.excluded, keep, already)
+        in_hand = {offer.buyer for offer in call.offers}
+        closed = await hold_auction(self._deps, plan, ask, budget, run.excluded, keep, already, in_hand)
         decided = clock.monotonic()
         applied = await self._settle(
             call,

@@ -131,7 +131,7 @@ class Buyers:
                 async with asyncio.timeout(LEDGER_TIMEOUT_S):
                     self._counted = await self._count(now)
             except Exception as error:  # noqa: BLE001 - any driver's error means the same here
-                log.warning("ledger not read for buyers", extra={"error": type(error).__name__})
+                log.warning("ledger not read for buyers", extra={"error": type(error.__cause__ or error).__name__})
                 return None
             return self._counted
 

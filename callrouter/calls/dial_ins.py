@@ -6,6 +6,9 @@ from callrouter.carrier.seam import CallArrived
 from callrouter.dialplan import Plan
 from callrouter.domain.phone import caller_number
 
+LOOKED_AT = 30
+"""With so many transfers listed as open one may be dialled in for sure, and none is looked at."""
+
 
 class DialIns:
     """Finds and takes open transfers. Every method raises `EngineUnavailable`."""
@@ -30,9 +33,16 @@ class DialIns:
         return await self._taken(self._progress.store.keys.ticket_pin(pin), event, received_at, plan)
 
     async def awaited(self, plan: Plan) -> bool:
-        """Whether any transfer of the plan is open, so that an unknown caller may belong to it."""
+        """Whether any transfer of the plan may still be dialled in, so that an unknown caller may belong to it."""
         store = self._progress.store
-        return bool(await store.listed(store.keys.transfers_open(plan.plan), 1))
+        listed = await store.listed(store.keys.transfers_open(plan.plan), LOOKED_AT)
+        if len(listed) == LOOKED_AT:
+            return True
+        for sid in listed:
+            call = (await store.load(sid)).call
+            if call is not None and transferring.may_dial_in(call):
+                return True
+        return False
 
     async def of_leg(self, leg_sid: str) -> str | None:
         """The id of the transfer that has taken this leg."""

@@ -23,8 +23,8 @@ class Calls:
 
     async def live(self) -> list[dict[str, Any]]:
         """Every call that has not ended, newest first."""
-        found = [await self._from_engine(sid) for sid in await self._store.live_sids()]
-        live = [record for record in found if record is not None and record["state"] != "ended"]
+        found = await self._store.load_all(await self._store.live_sids())
+        live = [record(call, replies) for call, replies in found if call.state is not CallState.ENDED]
         return sorted(live, key=lambda record: str(record["started_at"]), reverse=True)
 
     async def get(self, sid: str) -> dict[str, Any] | None:

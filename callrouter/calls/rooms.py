@@ -84,7 +84,7 @@ def left_room(call: Call, event: LeftRoom, at: Setting) -> Step:
         return Step(call, HangUp())
     if not event.there:
         return replace(gone(call, party.label, LegStatus.COMPLETED, None, at), command=HangUp())
-    if party.over:
+    if party.over or _closes_with_the_buyer(call, at):
         return Step(call, HangUp())
     if party.joined_at is None and party.orders >= MAX_ORDERS:  # it cannot come in
         return replace(gone(call, party.label, LegStatus.FAILED, None, at), command=HangUp())
@@ -92,6 +92,14 @@ def left_room(call: Call, event: LeftRoom, at: Setting) -> Step:
     back = party.model_copy(update={"joined_at": None, "held": False, "ordered_at": at.now, "orders": tries})
     call = call.replaced(transfer=transfer.with_party(back)).noted(at.now, "party_back", party.label)
     return Step(call, re_enter(call, party))
+
+
+def _closes_with_the_buyer(call: Call, at: Setting) -> bool:
+    """Whether the last pair's room has ended because the buyer left it, whose own report is on its way."""
+    attempt = call.attempt
+    answered_at = attempt.answered_at if attempt is not None and call.state is CallState.BRIDGED else None
+    handed_over = call.transfer is not None and call.transfer.completed_at is not None
+    return handed_over and answered_at is not None and at.now - answered_at >= at.plan.bridge.early_hangup_s
 
 
 def re_enter(call: Call, party: Party) -> Command:
@@ -183,7 +191,9 @@ def joined(call: Call, label: str, at: Setting) -> Step:
     call = call.replaced(transfer=transfer.with_party(there)).noted(at.now, "party_joined", label)
     if party.role is PartyRole.BUYER:
         return _connected(call, party.no, at)
-    if call.state is CallState.OPEN and party.role is PartyRole.AGENT:
+    agent = transfer.latest(PartyRole.AGENT)
+    alone = agent is None or agent.over  # a caller who comes in when the agent has gone is offered on
+    if call.state is CallState.OPEN and (party.role is PartyRole.AGENT or alone):
         return go_on(call, at, may_ask_again=True)
     return Step(call, None)
 
@@ -304,7 +314,8 @@ def _agent_gone(call: Call, party: Party, at: Setting) -> Step:
 def _nobody_left(call: Call, at: Setting) -> Step:
     """Neither agent nor caller is there: a transfer whose people never came is open again."""
     attempt, transfer = call.attempt, call.transfer
-    if transfer is not None and call.state in (CallState.OPEN, CallState.AUCTION) and not call.attempts:
+    began = transfer is None or transfer.latest(PartyRole.BUYER) is not None
+    if transfer is not None and call.state in (CallState.OPEN, CallState.AUCTION) and not began:
         opened = transfer.model_copy(update={"way": None, "room": None, "room_sid": None})
         return Step(call.replaced(transfer=opened).noted(at.now, "agent_not_reached"), None)
     if attempt is not None and attempt.live:
@@ -315,13 +326,14 @@ def _nobody_left(call: Call, at: Setting) -> Step:
 def _caller_gone(call: Call, party: Party, at: Setting) -> Step:
     """The caller has left: whether they talked is known when the buyer's leg has ended."""
     transfer = call.transfer
+    began = transfer is None or transfer.latest(PartyRole.BUYER) is not None
     if transfer is not None and party.joined_at is None and not transfer.merged:
         agent = transfer.latest(PartyRole.AGENT)
-        if agent is not None and not agent.over and call.attempt is None:
+        if agent is not None and not agent.over and not began:
             # The caller's phone was not picked up; the agent is told, and may try another way.
             opened = transfer.model_copy(update={"merged": True})
             return Step(call.replaced(transfer=opened).noted(at.now, "caller_not_reached"), None)
-    if party.joined_at is None and not call.attempts:
+    if party.joined_at is None and not began:
         return _nobody_left(call, at)
     call = call.replaced(gone_at=call.gone_at or at.now).noted(at.now, "caller_gone")
     attempt = call.attempt

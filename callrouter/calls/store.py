@@ -1,8 +1,9 @@
 """Calls in the engine: loaded with their version, changed by one durable script."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import redis.asyncio as redis
 
@@ -75,6 +76,23 @@ class CallStore:
             self._engine.keys.call(sid), "doc", "version", f"e:{event_id}"
         )
         return Stored(Call.model_validate_json(doc) if doc else None, int(version or 0), seen is not None)
+
+    async def load_all(self, sids: Sequence[str]) -> list[tuple[Call, dict[str, BuyerResult]]]:
+        """Those of these calls that are there, each with its replies, in one round trip."""
+
+        async def read(client: redis.Redis) -> list[Any]:
+            pipe = client.pipeline(transaction=False)
+            for sid in sids:
+                pipe.hget(self._engine.keys.call(sid), "doc")
+                pipe.hgetall(self._engine.keys.replies(sid))
+            return list(await pipe.execute())
+
+        found = await self._engine.raw("hgetall", read, again=True) if sids else []
+        return [
+            (Call.model_validate_json(doc), {k: BuyerResult.model_validate_json(v) for k, v in replies.items()})
+            for doc, replies in zip(found[::2], found[1::2], strict=True)
+            if doc
+        ]
 
     async def commit(self, commit: Commit, version: int | None) -> Committed:
         """Apply one transition if the call still has ``version``; ``None`` replays what the spool kept.

@@ -6,7 +6,7 @@ has been quiet for long is looked up, and its list of recent calls is held again
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 
 from callrouter.calls import transitions
 from callrouter.calls.arrivals import PlanFor, caller_phone
@@ -20,12 +20,16 @@ from callrouter.domain.caller import Caller
 from callrouter.domain.clock import Clock
 from callrouter.engine.client import Engine
 from callrouter.errors import CarrierUnavailable, EngineUnavailable
+from callrouter.tasks import ended
 
 EVERY_S = 1.0
-AT_ONCE = 20
+AT_ONCE = 40
+"""How many looks may be under way: one that the carrier keeps waiting makes no other call wait."""
 MISSED_EVERY_S = 10.0
 OVERLAP_S = 120.0
 """How far before the last look the list of recent calls is read again."""
+
+_MISSED = "missed calls"
 
 log = logging.getLogger("callrouter.calls")
 
@@ -58,35 +62,50 @@ class Sweeper:
         self._plan_for = plan_for
         self._known_caller = known_caller
         self._attend = attend
+        self._under_way: dict[str, asyncio.Task[None]] = {}
         self.last_round = float("-inf")
         """When a round last ended well, on the monotonic clock."""
 
     async def run(self) -> None:
         """Sweep until cancelled."""
-        while True:
-            try:
-                await self.once()
-                self.last_round = self._clock.monotonic()
-            except (EngineUnavailable, CarrierUnavailable) as error:
-                log.warning("sweep put off", extra={"why": type(error).__name__})
-            except Exception:
-                log.exception("sweep failed")
-            await asyncio.sleep(EVERY_S)
+        try:
+            while True:
+                try:
+                    await self.once()
+                    self.last_round = self._clock.monotonic()
+                except EngineUnavailable as error:
+                    log.warning("sweep put off", extra={"why": type(error).__name__})
+                except Exception:
+                    log.exception("sweep failed")
+                await asyncio.sleep(EVERY_S)
+        finally:
+            await ended(self._under_way.values())
 
     async def once(self) -> None:
-        """One round: replay the spool, look at quiet calls, and now and then for missed ones."""
+        """One round: replay the spool, begin to look at quiet calls, and now and then for missed ones."""
         await self._spool.replay(self._progress.store)
-        for sid in await self._progress.store.claim_looks(AT_ONCE, LOOK_S):
-            try:
-                await self._look(sid)
-            except CarrierUnavailable:
-                log.warning("look put off", extra={"call_id": sid})
-            except EngineUnavailable:
-                raise
-            except Exception:
-                log.exception("look failed", extra={"call_id": sid})
-        if await self._claims_missed():
-            await self.find_missed()
+        free = AT_ONCE - len(self._under_way)
+        for sid in await self._progress.store.claim_looks(free, LOOK_S) if free > 0 else ():
+            self._begin(sid, self._look)
+        if _MISSED not in self._under_way and await self._claims_missed():
+            self._begin(_MISSED, self._find_missed)
+
+    def _begin(self, what: str, look: Callable[[str], Coroutine[object, object, None]]) -> None:
+        if what in self._under_way:
+            return
+        task = self._under_way[what] = asyncio.create_task(self._tried(what, look), name=f"look {what}")
+        task.add_done_callback(lambda done: self._under_way.pop(what))
+
+    async def _tried(self, what: str, look: Callable[[str], Coroutine[object, object, None]]) -> None:
+        try:
+            await look(what)
+        except (CarrierUnavailable, EngineUnavailable) as error:
+            log.warning("look put off", extra={"call_id": what, "why": type(error).__name__})
+        except Exception:
+            log.exception("look failed", extra={"call_id": what})
+
+    async def _find_missed(self, what: str) -> None:
+        await self.find_missed()
 
     async def _look(self, sid: str) -> None:
         try:

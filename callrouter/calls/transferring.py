@@ -19,6 +19,12 @@ from callrouter.domain.offer import Offer
 from callrouter.domain.transfer import Agent, PartyRole, Transfer, Way
 
 KEPT = "none: the agent kept the caller"
+OWN_TALK_S = 1_800.0
+"""How long agents who dial themselves may take until they say what came of it, besides ``transfers.open_s``."""
+RENEW_EVERY_S = 5.0
+"""Buyers are not asked anew sooner than this after they have answered."""
+RENEW_AGAIN_S = 15.0
+"""How long after a renewal that brought nothing better the next one is, at most."""
 
 
 class NotNow(Exception):
@@ -78,14 +84,23 @@ def _first_expiry(offer: Offer, first: dict[str, float]) -> Offer:
 
 
 def renew_at(call: Call, at: Setting) -> float | None:
-    """When the offers in hand are to be asked for anew, epoch seconds; ``None`` when there is nothing to renew."""
+    """When the offers in hand are to be asked for anew, epoch seconds; ``None`` when there is nothing to renew.
+
+    Before the best offer that a new ping can renew is too old to be rung, and when the best of all lapses.
+    """
     if call.state is not CallState.OPEN or call.renewing or not call.offers or call.transfer is None:
         return None
-    best = call.offers[0]
-    entry = at.plan.call_buyers.get(best.buyer)
-    if entry is not None and entry.caches_bid and len(call.offers) == 1:
-        return best.expires_at  # asking sooner would bring the same bid
-    return last_ring_at(best, at.carrier) - at.plan.transfers.renew_before_s
+    asked_at = call.auction.closed_at if call.auction is not None and call.auction.closed_at is not None else 0.0
+    lapses_at = max(call.offers[0].expires_at, asked_at + RENEW_EVERY_S)
+    caching = {name for name, entry in at.plan.call_buyers.items() if entry.caches_bid}
+    best = next((offer for offer in call.offers if offer.buyer not in caching), None)
+    if best is None:
+        return lapses_at  # asking sooner would bring the same bids
+    due_at = last_ring_at(best, at.carrier) - at.plan.transfers.renew_before_s
+    if due_at < asked_at + RENEW_EVERY_S:  # it was not renewed just now, or lives too shortly
+        half_s = (best.expires_at - best.received_at) / 2
+        due_at = asked_at + min(max(RENEW_EVERY_S, half_s), RENEW_AGAIN_S)
+    return min(due_at, lapses_at)
 
 
 def renewed(call: Call, at: Setting) -> Step:
@@ -117,12 +132,17 @@ def lapse(call: Call, at: Setting) -> Step:
     return _kept(close(call.noted(at.now, "transfer_lapsed", why), Outcome.ABANDONED, at), f"none: {why}")
 
 
+def may_dial_in(call: Call) -> bool:
+    """Whether the caller may still come to our number: nobody has gone another way with them."""
+    return _of(call).way is None and call.state in (CallState.OPEN, CallState.AUCTION)
+
+
 def dialled_in(call: Call, leg_sid: str, number: str | None, at: Setting) -> Step:
     """The agent's dialler has transferred the caller to our number: dial the buyer from there."""
     transfer = _of(call)
     if transfer.line == leg_sid:
         return Step(call, standing(call, at))
-    if transfer.way is not None or call.state not in (CallState.OPEN, CallState.AUCTION):
+    if not may_dial_in(call):
         raise NotNow("this transfer goes another way already", "open a new one")
     transfer = transfer.model_copy(update={"way": Way.DIAL_IN, "line": leg_sid, "line_number": number})
     call = call.replaced(transfer=transfer).noted(at.now, "dialled_in")
@@ -182,6 +202,8 @@ def following(call: Call, at: Setting) -> Step:
             at.now, "offer_passed_over", call.offers[0].buyer
         )
         return go_on(call, at, may_ask_again=True)
+    if transfer.way is Way.BRIDGE and len(call.attempts) >= at.plan.bridge.max_attempts:
+        raise NotNow("as many buyers were rung as the plan allows", "talk on, or cancel")
     # Nobody wanted the caller, or all failed: whoever was only passed over or out of luck may be asked once more.
     call = call.replaced(transfer=transfer.model_copy(update={"passed_over": ()}))
     return begin_auction(call, at)
@@ -233,7 +255,7 @@ def own_dial(call: Call, at: Setting) -> Step:
         caller_id=call.caller.phone or call.to,
     )
     call = call.replaced(
-        transfer=transfer.model_copy(update={"way": Way.OWN_DIALLER}),
+        transfer=transfer.model_copy(update={"way": Way.OWN_DIALLER, "until": _own_dial_until(call, at)}),
         offers=call.offers[1:],
         attempts=(*call.attempts, attempt),
     )
@@ -254,6 +276,11 @@ def own_dial_ended(call: Call, result: AttemptResult, talk_s: int | None, at: Se
     if result is AttemptResult.BRIDGED:
         return close(call, Outcome.BRIDGED, at)
     return go_on(_way_open(call), at, may_ask_again=True)
+
+
+def _own_dial_until(call: Call, at: Setting) -> float:
+    """Nobody can see that they talk: there is time for a long talk, and then to say what came of it."""
+    return max(_of(call).until, at.now + OWN_TALK_S + at.plan.transfers.open_s)
 
 
 def _closed_run(call: Call, at: Setting) -> Call:

@@ -21,6 +21,11 @@ from callrouter.errors import NotFound
 PATH = f"{HOME}/buyers"
 MOST_WHY_CHARS = 200
 _PERIODS = {1: "a second", 60: "a minute", 3_600: "an hour", 86_400: "a day"}
+_ASKED = {
+    "calls": "It is asked for every call that suits it.",
+    "leads": "It is asked for the lead of an unsold call, where the plan says so and the person consents.",
+    "clicks": "It buys clicks, and is asked for no call.",
+}
 _EACH = {"hour": "an hour", "day": "a day", "month": "a month", "ever": "in all"}
 _CAPS = {"attempts": "dials", "connects": "connected calls", "qualified": "qualified calls", "dollars": "dollars"}
 
@@ -33,6 +38,11 @@ class Meter:
     used: float
     most: float
     after: str
+
+    @property
+    def share(self) -> str:
+        """``53 of 10,000``."""
+        return f"{_number(self.used)} of {_number(self.most)}"
 
     @property
     def full(self) -> bool:
@@ -77,7 +87,7 @@ def card(shown: Mapping[str, Any], now: float) -> Card:
         enabled=bool(shown["enabled"]),
         off=bool(shown.get("switched_off")),
         meters=_meters(shown, now),
-        rates=_rates(lately, shown.get("payout") or {}),
+        rates=_rates(lately, shown.get("payout") or {}, dialled=shown.get("buys") in (None, "calls")),
         reasons=[(reason_words(code), code, family_of(code), count) for code, count in reasons],
         errors=[
             {
@@ -103,7 +113,7 @@ def _status(shown: Mapping[str, Any], now: float) -> tuple[str, str, str]:
         probe = epoch(health.get("next_probe_at"))
         again = f"; tried again {distance_words(probe - now)}" if probe is not None and probe > now else ""
         return "Failing", "bad", f"{_share(health.get('failing_share'))} of its latest replies failed{again}."
-    return "On", "good", "It is asked for every call that suits it."
+    return "On", "good", _ASKED.get(str(shown.get("buys")), _ASKED["calls"])
 
 
 def _meters(shown: Mapping[str, Any], now: float) -> list[Meter]:
@@ -128,17 +138,24 @@ def _amount(cap: Mapping[str, Any], name: str) -> str:
     return money_words(str(cap[name])) if cap["of"] == "dollars" else str(cap[name])
 
 
-def _rates(lately: Mapping[str, Any], payout: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _rates(lately: Mapping[str, Any], payout: Mapping[str, Any], *, dialled: bool) -> list[tuple[str, str]]:
     if not lately:
         return []
+    dials = [
+        ("Dialled", str(lately["dials"])),
+        ("Answered", f"{lately['answered']} ({_share(lately['answer_rate'])})"),
+    ]
     return [
         ("Asked", str(lately["asked"])),
         ("Offers", f"{lately['offers']} ({_share(lately['offer_rate'])})"),
-        ("Dialled", str(lately["dials"])),
-        ("Answered", f"{lately['answered']} ({_share(lately['answer_rate'])})"),
+        *(dials if dialled else ()),
         ("Highest offer", money_words(payout.get("highest"))),
         ("Average offer", money_words(payout.get("average"))),
     ]
+
+
+def _number(amount: float) -> str:
+    return f"{amount:,.0f}" if amount == int(amount) else f"{amount:,.2f}"
 
 
 def _share(share: float | None) -> str:

@@ -109,7 +109,7 @@ def facts(record: Record, now: float) -> list[tuple[str, str]]:
     caller = record.get("from") or ("erased" if record.get("erased") else "withheld")
     found = [
         ("Caller", f"{caller}{f', {place}' if place else ''}"),
-        ("Called", record.get("to") or "–"),
+        (_called(record), record.get("to") or "–"),
         ("Plan", f"{record['plan']}, {KINDS.get(record['kind'], record['kind']).lower()}"),
         ("Arrived", f"{utc_words(record['started_at'])} UTC"),
         ("Lasted", seconds_words(Moments(record, now).end_s)),
@@ -119,13 +119,18 @@ def facts(record: Record, now: float) -> list[tuple[str, str]]:
     if record.get("buyer"):
         found += [("Buyer", record["buyer"]), ("Payout", money_words(record.get("payout")))]
         qualified = "qualified" if record.get("qualified") else "not qualified"
-        found.append(
-            ("Talk", f"{record.get('bridged_s') or 0} s of {record.get('min_duration_s') or 0} s: {qualified}")
-        )
+        talked, needed = (seconds_words(record.get(name) or 0) for name in ("bridged_s", "min_duration_s"))
+        found.append(("Talk", f"{talked} of {needed}: {qualified}"))
     agent = (record.get("transfer") or {}).get("agent")
     if agent:
         found.append(("Agent", agent.get("name", "–") if isinstance(agent, dict) else str(agent)))
     return found
+
+
+def _called(record: Record) -> str:
+    """What our number is to this call: who opens a transfer is only offered it, and mostly goes another way."""
+    way = (record.get("transfer") or {}).get("way")
+    return "Called" if record["kind"] != "transfer" or way == "dial_in" else "To dial in"
 
 
 def callback_words(record: Record) -> tuple[str, str | None]:

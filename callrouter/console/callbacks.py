@@ -65,6 +65,7 @@ _STATES = {
     JobState.CANCELLED: ("Cancelled", ""),
     JobState.ENDED: ("Over", "good"),
 }
+_SALES = {"sold": ("Sold", "good"), "unsold": ("Not sold", "warn"), "uncertain": ("Uncertain", "bad")}
 _WHY = {"unsold": "nobody bought the call", "abandoned": "the caller hung up", "failed": "we failed"}
 
 
@@ -94,7 +95,7 @@ class Owed:
 
 def owed(job: Job, now: float) -> Owed:
     """Read a job at ``now`` (epoch seconds). Pure."""
-    payload, (state, tone) = job.payload, _STATES[job.state]
+    payload, (state, tone) = job.payload, _SALES.get(job.outcome, _STATES[job.state])
     phone = payload.get("phone")
     caller = payload.get("caller") if isinstance(payload.get("caller"), Mapping) else payload
     zones = candidate_zones(phone, (caller or {}).get("zip"), (caller or {}).get("state"))
@@ -143,7 +144,10 @@ def local_words(at: float, zones: Iterable[str]) -> str:
 def distance_words(seconds: float) -> str:
     """``in 12 min``, ``5 min ago``."""
     size = abs(seconds)
-    words = f"{size:.0f} s" if size < 90 else f"{size / 60:.0f} min" if size < 5_400 else f"{size / 3600:.1f} h"
+    if size < 5_400:
+        words = f"{size:.0f} s" if size < 90 else f"{size / 60:.0f} min"
+    else:
+        words = f"{size / 3_600:.1f} h" if size < 172_800 else f"{size / 86_400:.0f} days"
     return f"in {words}" if seconds >= 0 else f"{words} ago"
 
 

@@ -9,12 +9,13 @@ import anyio
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from callrouter.console.console import Console
 from callrouter.console.forms import Trouble
 from callrouter.console.pages import security_headers
 from callrouter.console.sessions import Session, session_at
-from callrouter.errors import EngineUnavailable, NotFound
+from callrouter.errors import EngineUnavailable, LedgerUnavailable, NotFound
 
 MAX_STREAMS = 6
 """Live pages that one session may have open at one instance."""
@@ -46,30 +47,35 @@ def live(
         return Response(headers=security_headers())
     if console.streams.get(session.digest, 0) >= MAX_STREAMS:
         raise Trouble(HTTPStatus.TOO_MANY_REQUESTS, "too many live pages are open", "close some of them")
-    stream = _stream(console, session, render, every_s)
-    return EventSourceResponse(
-        stream,
-        headers=security_headers(),
-        sep="\n",
-        send_timeout=10,
-        # The stream sees by itself that the instance leaves, and ends whole; cut off, browsers would call it an error.
-        shutdown_event=anyio.Event(),
-        shutdown_grace_period=STOP_S,
-    )
+    return _Counted(console.streams, session.digest, _changes(console, session, render, every_s))
 
 
-async def _stream(
-    console: Console, session: Session, render: Callable[[], Awaitable[str]], every_s: float
-) -> AsyncIterator[ServerSentEvent]:
-    streams = console.streams
-    streams[session.digest] = streams.get(session.digest, 0) + 1
-    try:
-        async for event in _changes(console, session, render, every_s):
-            yield event
-    finally:
-        streams[session.digest] -= 1
-        if not streams[session.digest]:
-            del streams[session.digest]
+class _Counted(EventSourceResponse):
+    """A stream that is counted for as long as it is served, also when its client goes before the first event."""
+
+    def __init__(self, streams: dict[str, int], digest: str, content: AsyncIterator[ServerSentEvent]) -> None:
+        super().__init__(
+            content,
+            headers=security_headers(),
+            sep="\n",
+            send_timeout=10,
+            # The stream sees by itself that the instance leaves, and ends whole; cut off, it would be called an error.
+            shutdown_event=anyio.Event(),
+            shutdown_grace_period=STOP_S,
+        )
+        self._streams = streams
+        self._digest = digest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Nothing is awaited between `live`'s look and this: of many requests at once each sees those before it.
+        streams, digest = self._streams, self._digest
+        streams[digest] = streams.get(digest, 0) + 1
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            streams[digest] -= 1
+            if not streams[digest]:
+                del streams[digest]
 
 
 async def _changes(
@@ -86,7 +92,7 @@ async def _changes(
                     yield ServerSentEvent("signed out", event=SIGNED_OUT)
                     return
             text = await render()
-        except EngineUnavailable:
+        except (EngineUnavailable, LedgerUnavailable):
             text = sent  # the page stays as it is; the next round tries again
         except NotFound:
             yield ServerSentEvent("over", event=OVER)

@@ -53,7 +53,10 @@ def from_elsewhere(request: Request, public_url: str) -> bool:
     if origin is None:
         return False
     ours = {urlsplit(public_url).netloc.lower(), request.headers.get("host", "").lower()}
-    return urlsplit(origin).netloc.lower() not in ours - {""}
+    try:
+        return urlsplit(origin).netloc.lower() not in ours - {""}
+    except ValueError:
+        return True
 
 
 async def _body(request: Request) -> bytes:

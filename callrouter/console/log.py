@@ -1,5 +1,6 @@
 """The call log: ended calls by number, buyer, plan, outcome and time, newest first, a page at a time."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from starlette.routing import Route
 from callrouter.api.query import moment
 from callrouter.console.console import Console
 from callrouter.console.moments import Record
-from callrouter.console.pages import HOME, OPERATIONS, guarded, render
+from callrouter.console.pages import HOME, OPERATIONS, guarded, redirect, render
 from callrouter.console.plain_words import KINDS, OUTCOMES, money_words, seconds_words, tone_of, utc_words
 from callrouter.console.sessions import Session
 from callrouter.dialplan import Plan
@@ -24,6 +25,7 @@ PATH = f"{HOME}/calls"
 DAY_S = 86_400
 _FIELDS = ("phone", "plan", "buyer", "outcome", "qualified", "from", "to")
 _MOST_CHARS = 64
+_SID = re.compile(r"(CA|TR)[0-9a-f]{32}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ class Search:
     given: Mapping[str, str]
     wanted: Mapping[str, Any]
     wrong: Mapping[str, str]
+
+    @property
+    def sid(self) -> str | None:
+        """The one call that is meant, where its id stands in the place of the number."""
+        return self.given["phone"] if _SID.fullmatch(self.given["phone"]) else None
 
     @property
     def link(self) -> str:
@@ -70,10 +77,10 @@ def search(query: Mapping[str, str]) -> Search:
     wrong: dict[str, str] = {}
     for name in ("plan", "buyer"):
         wanted[name] = given[name] or None
-    if given["phone"]:
+    if given["phone"] and not _SID.fullmatch(given["phone"]):
         wanted["phone"] = caller_number(given["phone"])
         if wanted["phone"] is None:
-            wrong["phone"] = "Write all ten digits of a North American number, in any way."
+            wrong["phone"] = "Write all ten digits of a North American number, in any way, or a call's id."
     if given["outcome"]:
         wanted["outcome"] = given["outcome"]
         if given["outcome"] not in set(Outcome):
@@ -144,6 +151,8 @@ def routes(console: Console) -> list[Route]:
 
     async def page(request: Request, session: Session) -> Response:
         found = search(request.query_params)
+        if found.sid:
+            return redirect(request, f"{PATH}/{found.sid}")
         before = _clean(request.query_params.get("before", "")) or None
         records: Sequence[Record] = ()
         if not found.wrong:

@@ -24,7 +24,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from callrouter.console.console import Console
 from callrouter.console.forms import Trouble, from_elsewhere, read_form
 from callrouter.console.sessions import Session, csrf_holds, find_session
-from callrouter.errors import EngineUnavailable, NotFound
+from callrouter.errors import EngineUnavailable, LedgerUnavailable, NotFound
 from callrouter.settings import Role
 
 log = logging.getLogger("callrouter.console")
@@ -54,8 +54,10 @@ _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'{connect}; "
     "font-src 'self'; media-src 'self'{media}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-_PHONE_CONNECT = " wss://voice-js.roaming.twilio.com https://eventgw.twilio.com https://sdk.twilio.com"
-_PHONE_MEDIA = " mediastream: https://sdk.twilio.com"
+_PHONE_CONNECT = (
+    " wss://voice-js.roaming.twilio.com https://eventgw.twilio.com https://media.twiliocdn.com https://sdk.twilio.com"
+)
+_PHONE_MEDIA = " mediastream: https://media.twiliocdn.com https://sdk.twilio.com"
 
 
 def security_headers(*, phone: bool = False) -> dict[str, str]:
@@ -124,7 +126,10 @@ def redirect(request: Request, path: str) -> Response:
 def safe_next(wanted: str | None, fallback: str = HOME) -> str:
     """Where to go after signing in: a page of the console and nothing else."""
     wanted = wanted or ""
-    parts = urlsplit(wanted) if wanted.isascii() and wanted.isprintable() else None
+    try:
+        parts = urlsplit(wanted) if wanted.isascii() and wanted.isprintable() else None
+    except ValueError:
+        parts = None
     inside = parts is not None and not parts.scheme and not parts.netloc and "\\" not in wanted
     if not inside or parts is None or not f"{parts.path}/".startswith(f"{HOME}/") or ".." in parts.path:
         return fallback
@@ -170,9 +175,11 @@ def _told(request: Request, error: Exception) -> Trouble:
         return error
     if isinstance(error, NotFound):
         return Trouble(HTTPStatus.NOT_FOUND, "there is no such thing, or no longer", "look it up again")
-    if isinstance(error, EngineUnavailable):
+    if isinstance(error, EngineUnavailable | LedgerUnavailable):
+        what = "the engine" if isinstance(error, EngineUnavailable) else "the ledger of finished calls"
+        log.warning("console request without what it needs", extra={"what": what})
         return Trouble(
-            HTTPStatus.SERVICE_UNAVAILABLE, "the engine does not answer", "try again in a moment",
+            HTTPStatus.SERVICE_UNAVAILABLE, f"{what} does not answer", "try again in a moment",
             headers={"Retry-After": "2"},
         )  # fmt: skip
     route = request.scope.get("route")

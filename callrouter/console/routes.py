@@ -9,7 +9,7 @@ from starlette.routing import Route
 from callrouter.console import agent, buyers, call_page, callbacks, callers, live, log, signing, static_files
 from callrouter.console.console import Console
 from callrouter.console.forms import Trouble
-from callrouter.console.pages import AGENTS, HOME, guarded
+from callrouter.console.pages import AGENTS, HOME, guarded, problem_page
 from callrouter.console.sessions import Session
 
 
@@ -25,8 +25,29 @@ def console_routes(console: Console) -> list[Route]:
         *callbacks.routes(console),
         *callers.routes(console),
         *buyers.routes(console),
-        Route(f"{HOME}/{{path:path}}", guarded(console, AGENTS, _no_such_page), methods=["GET", "POST"]),
+        *_otherwise(console),
     ]
+
+
+def _otherwise(console: Console) -> list[Route]:
+    """What no screen answers, another method too: it gets a page with everything that guards the others."""
+    no_such_page = guarded(console, AGENTS, _no_such_page)
+
+    async def answer(request: Request) -> Response:
+        if request.method in _METHODS:
+            return await no_such_page(request)
+        headers = {"Allow": ", ".join(_METHODS)}
+        return problem_page(
+            request, None, Trouble(HTTPStatus.METHOD_NOT_ALLOWED, "this cannot be done here", headers=headers)
+        )
+
+    routes = [Route(path, answer) for path in (HOME, f"{HOME}/{{path:path}}")]
+    for route in routes:
+        route.methods = None  # every method
+    return routes
+
+
+_METHODS = ("GET", "HEAD", "POST")
 
 
 async def _no_such_page(request: Request, session: Session) -> Response:

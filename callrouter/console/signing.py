@@ -1,7 +1,6 @@
 """Signing in and out. Bad sign-ins are slowed down: each place's after a few, everybody's after many."""
 
 import asyncio
-import hashlib
 import math
 from http import HTTPStatus
 
@@ -23,6 +22,7 @@ from callrouter.console.pages import (
     safe_next,
     security_headers,
 )
+from callrouter.console.places import mark_known, place_of
 from callrouter.console.sessions import (
     CONSOLE_ROLES,
     Session,
@@ -80,7 +80,7 @@ async def _sign_in(console: Console, request: Request) -> Response:
     if from_elsewhere(request, console.public_url):
         raise Trouble(HTTPStatus.FORBIDDEN, "this form is from another site", f"sign in at {SIGN_IN}")
     wanted = safe_next(form.get("next"))
-    place = _place(request)
+    place = place_of(console, request)
     wait_s, _ = await _try(console, place, FREE_TRIES)
     if wait_s:
         return _blocked(request, wanted, wait_s)
@@ -99,6 +99,7 @@ async def _sign_in(console: Console, request: Request) -> Response:
     session_id, _ = await open_session(console, token)
     response = redirect(request, wanted)
     set_cookie(console, response, session_id)
+    mark_known(console, response, token)
     return response
 
 
@@ -119,9 +120,3 @@ def _blocked(request: Request, wanted: str, wait_s: float) -> Response:
     headers = {"Retry-After": str(seconds)}
     status = HTTPStatus.TOO_MANY_REQUESTS
     return render(request, None, "sign_in.html", status=status, headers=headers, next=wanted, wrong=wrong)
-
-
-def _place(request: Request) -> str:
-    """Where the request comes from, as a digest: an address is personal."""
-    host = request.client.host if request.client else ""
-    return hashlib.sha256(f"sign-in {host}".encode()).hexdigest()[:32]

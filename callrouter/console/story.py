@@ -51,7 +51,8 @@ def who_hung_up(record: Record) -> str:
         return f"the {first} left first"
     match record.get("outcome"):
         case "bridged":
-            return "one of the two hung up; the carrier does not say which"
+            own = (record.get("transfer") or {}).get("way") == "own_dialler"
+            return f"one of the two hung up; the {'agent' if own else 'carrier'} does not say which"
         case "abandoned":
             return _lower(_leaver(record))
         case "unsold" | "failed":

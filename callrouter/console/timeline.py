@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from callrouter.console import scale
 from callrouter.console.handover import acts, callers_leg, room_sounds
@@ -250,13 +251,21 @@ def _labelled(bars: Sequence[Bar]) -> list[Bar]:
     """Each label above its bar: at its beginning, else behind the label before it while that is above the bar still."""
     free_from = LEFT
     placed: list[Bar] = []
-    for bar in bars:
+    for bar, following in zip_longest(bars, bars[1:]):
         needed = len(bar.label) * _CHAR_PX + 6
         x = min(max(bar.x, free_from), RIGHT - needed)
         fits = bool(bar.label) and x >= free_from and (x <= bar.x or x + needed <= bar.x + bar.width)
+        fits = fits and not _gives_way(bar, following, needed)
         placed.append(replace(bar, label_x=round(x, 1)) if fits else bar)
         free_from = x + needed if fits else free_from
     return placed
+
+
+def _gives_way(bar: Bar, following: Bar | None, needed: float) -> bool:
+    """Whether the label of a moment would stand above what the person heard, or did, for longer right after it."""
+    if following is None or not following.label or not bar.css.startswith(("sound-", "leg-")):
+        return False
+    return bar.width < needed and following.width > bar.width and following.x < bar.x + needed
 
 
 def _rows(tracks: Sequence[Track]) -> tuple[Row, ...]:

@@ -13,6 +13,7 @@ ON_THE_LINE = frozenset({TransferState.TALKING, TransferState.HANDED_OVER})
 UNDER_WAY = frozenset({TransferState.CONNECTING, TransferState.RINGING, *ON_THE_LINE})
 SOON_S = 10
 """An offer that has no more than this left is running out."""
+_KEEP_THE_LINE = "Leave the two alone, and keep your line up until they are done: the caller is on it."
 
 LEGS: Mapping[LegState, tuple[str, str]] = {
     LegState.CALLING: ("being called", "info"),
@@ -20,7 +21,7 @@ LEGS: Mapping[LegState, tuple[str, str]] = {
     LegState.JOINING: ("answered, joining", "info"),
     LegState.IN_ROOM: ("in the call", "good"),
     LegState.ON_HOLD: ("on hold, hears music", "warn"),
-    LegState.LEFT: ("has left", ""),
+    LegState.LEFT: ("left", ""),
     LegState.FAILED: ("did not come", "bad"),
 }
 """Each state of a leg in words, and its badge."""
@@ -140,6 +141,7 @@ def _buyer(shown: TransferShown) -> str | None:
 def _headline(shown: TransferShown, buyer: str) -> tuple[str, str, str]:
     """What happens, what to do, and the tone of both."""
     room = shown.way is Way.BRIDGE
+    merged = room and all(leg.role is not PartyRole.CALLER for leg in shown.legs)
     match shown.state:
         case TransferState.ASKING:
             return "Asking the buyers", "Keep talking. An offer comes within seconds.", "info"
@@ -152,12 +154,14 @@ def _headline(shown: TransferShown, buyer: str) -> tuple[str, str, str]:
         case TransferState.RINGING:
             if shown.way is Way.OWN_DIALLER:
                 return f"Dial {buyer}", "", "info"
-            return f"{buyer} is ringing", "The caller hears music." if room else "", "info"
+            hears = "The caller hears you." if merged else "The caller hears music." if room else ""
+            return f"{buyer} is ringing", hears, "info"
         case TransferState.TALKING:
             under = "Introduce the caller, then press Done to leave." if room else "They are talking."
             return f"{buyer} is on the line", under, "good"
         case TransferState.HANDED_OVER:
-            return f"Handed over to {buyer}", "You are free for the next caller.", "good"
+            free = "You are free for the next caller."
+            return f"Handed over to {buyer}", _KEEP_THE_LINE if merged else free, "good"
         case TransferState.ENDED:
             return _ending(shown, buyer)
 

@@ -135,6 +135,12 @@ class Transfer(Value):
         return next((party for party in self.parties if party.role is role and party.there), None)
 
     @property
+    def legs(self) -> frozenset[str]:
+        """The carrier's ids of the legs that are in it, or on their way in."""
+        here = {party.sid for party in self.parties if not party.over}
+        return frozenset(sid for sid in (*here, self.line) if sid is not None)
+
+    @property
     def caller_party(self) -> Party | None:
         """The leg that the caller is on: their own, or the agent's when they are merged."""
         return self.latest(PartyRole.AGENT if self.merged else PartyRole.CALLER)

@@ -32,7 +32,8 @@ def ledger_url(database_url: str | None, data_dir: Path) -> str:
 
 def open_database(url: str) -> AsyncEngine:
     """A pool of connections; dispose of it in the end. Connects when first used."""
-    database = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    # Parameters are hidden: errors are logged, and these are callers' numbers and records.
+    database = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
     if database.dialect.name == "sqlite":
         event.listen(database.sync_engine, "connect", _set_pragmas)
     return database

@@ -1,15 +1,19 @@
 """Reading and writing finished calls."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, Table, and_, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callrouter.domain.clock import Clock
+from callrouter.errors import LedgerUnavailable
 from callrouter.ledger.database import open_database
 from callrouter.ledger.erasing import without_person
 from callrouter.ledger.rows import sale_document
@@ -37,7 +41,10 @@ class LedgerCall:
 
 
 class Ledger:
-    """The ledger at a URL, whose tables are up to date (`upgrade`). Raises SQLAlchemy's errors."""
+    """The ledger at a URL, whose tables are up to date (`upgrade`).
+
+    What people ask for (`get`, `find`, `sales`, `erase`) raises `LedgerUnavailable`, all else SQLAlchemy's errors.
+    """
 
     def __init__(self, url: str, clock: Clock) -> None:
         self._database = open_database(url)
@@ -95,12 +102,11 @@ class Ledger:
     async def sales(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Sales that are over, by id: what a call's record shows as ``sale``."""
         found: dict[str, dict[str, Any]] = {}
-        with self._clock.busy():
-            async with self._database.connect() as connection:
-                for start in range(0, len(ids), 500):
-                    query = select(sales.c.id, sales.c.record, sales.c.ended_ms)
-                    rows = await connection.execute(query.where(sales.c.id.in_(ids[start : start + 500])))
-                    found |= {row.id: sale_document(row.record, row.ended_ms) for row in rows}
+        async with self._connected(self._database.connect()) as connection:
+            for start in range(0, len(ids), 500):
+                query = select(sales.c.id, sales.c.record, sales.c.ended_ms)
+                rows = await connection.execute(query.where(sales.c.id.in_(ids[start : start + 500])))
+                found |= {row.id: sale_document(row.record, row.ended_ms) for row in rows}
         return found
 
     async def erase(self, phone: str) -> int:
@@ -108,18 +114,17 @@ class Ledger:
 
         The calls stay, with their times, results and money; who called does not. One transaction.
         """
-        with self._clock.busy():
-            async with self._database.begin() as connection:
-                rows = (await connection.execute(_of_person(calls, calls.c.from_number == phone))).all()
-                for row in rows:
-                    where = calls.c.sid == row.sid
-                    values = {"from_number": None, "record": without_person(row.record)}
-                    await connection.execute(update(calls).where(where).values(**values))
-                for start in range(0, len(rows), 500):
-                    sids = [row.sid for row in rows[start : start + 500]]
-                    for sale in (await connection.execute(_of_person(sales, sales.c.sid.in_(sids)))).all():
-                        kept = without_person(sale.record)
-                        await connection.execute(update(sales).where(sales.c.id == sale.id).values(record=kept))
+        async with self._connected(self._database.begin()) as connection:
+            rows = (await connection.execute(_of_person(calls, calls.c.from_number == phone))).all()
+            for row in rows:
+                where = calls.c.sid == row.sid
+                values = {"from_number": None, "record": without_person(row.record)}
+                await connection.execute(update(calls).where(where).values(**values))
+            for start in range(0, len(rows), 500):
+                sids = [row.sid for row in rows[start : start + 500]]
+                for sale in (await connection.execute(_of_person(sales, sales.c.sid.in_(sids)))).all():
+                    kept = without_person(sale.record)
+                    await connection.execute(update(sales).where(sales.c.id == sale.id).values(record=kept))
         return len(rows)
 
     async def _insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -150,9 +155,17 @@ class Ledger:
             await self._database.dispose()
 
     async def _rows(self, query: Select[Any]) -> Sequence[LedgerCall]:
+        async with self._connected(self._database.connect()) as connection:
+            return [_call(row) for row in (await connection.execute(query)).all()]
+
+    @asynccontextmanager
+    async def _connected(self, opened: AbstractAsyncContextManager[AsyncConnection]) -> AsyncIterator[AsyncConnection]:
         with self._clock.busy():
-            async with self._database.connect() as connection:
-                return [_call(row) for row in (await connection.execute(query)).all()]
+            try:
+                async with opened as connection:
+                    yield connection
+            except (SQLAlchemyError, OSError) as error:  # a database that is down is an OSError with some drivers
+                raise LedgerUnavailable(type(error).__name__) from error
 
 
 def _of_person(table: Table, where: ColumnElement[bool]) -> Select[Any]:

@@ -165,6 +165,8 @@ class Desk:
     async def dialled(self, sid: str, wanted: DialledWanted, by: Holder) -> TransferShown:
         """The agent dials the shown number herself, or says what came of it."""
         call = await self._of(sid, by)
+        if call.state is CallState.ENDED:
+            raise TransferRefused("this transfer has ended", "open a new one")
         if wanted.result is None:
             return await self._done(sid, transferring.own_dial, by)
         result = AttemptResult(wanted.result)
@@ -234,6 +236,8 @@ class Desk:
                 )
             except BadTarget as bad:
                 raise TransferRefused(f"the agent's number cannot be called: {bad.why}", "give another") from None
+        if wanted.call_sid is not None and phone is None and wanted.client is None:
+            raise TransferRefused("nothing says whom the agent's call is with", "give agent.phone or agent.client too")
         return Agent(name=wanted.name, phone=phone, client=wanted.client, call_sid=wanted.call_sid)
 
     async def _theirs(self, leg_sid: str | None, who: set[str | None], sid: str, what: str) -> None:

@@ -162,7 +162,7 @@ class AgentWanted(BaseModel):
     client: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] | None = None
     """The name of the agent's browser phone, instead of a number."""
     call_sid: Annotated[str, StringConstraints(pattern=r"^CA[0-9a-f]{32}$")] | None = None
-    """A call of the agent's that is on our carrier already, instead of either."""
+    """A call of the agent's that is on our carrier already; ``phone`` or ``client`` says whom it is with."""
 
 
 class BridgeWanted(BaseModel):

@@ -82,11 +82,11 @@ class Api:
 
 
 @asynccontextmanager
-async def serving(engine: Engine) -> AsyncIterator[Api]:
+async def serving(engine: Engine, tokens: Sequence[ApiToken] = TOKENS) -> AsyncIterator[Api]:
     """Serve the API over this engine for the time of the block."""
     calls, outbox, desk = Calls(), Outbox(engine, SystemClock()), ScriptedDesk()
     deps = ApiDeps(
-        tokens=TOKENS,
+        tokens=tokens,
         engine=engine,
         clock=SystemClock(),
         rng=random.Random(1),

@@ -8,6 +8,7 @@ import pytest
 
 from callrouter.domain.clock import SystemClock
 from callrouter.engine.client import Engine
+from callrouter.errors import LedgerUnavailable
 from callrouter.logs import configure_logging
 from tests.api.desk import SID
 from tests.api.service import Api, serving
@@ -95,6 +96,16 @@ async def test_an_engine_that_is_out_is_503_and_never_a_traceback(tmp_path: Path
 async def test_a_reader_without_its_engine_is_503(api: Api) -> None:
     api.calls.out = True
     assert (await api.ask("GET", "/api/v1/calls"))[0] == 503
+
+
+async def test_a_ledger_that_is_out_is_503_and_named(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def out(sid: str) -> None:
+        raise LedgerUnavailable("OperationalError")
+
+    monkeypatch.setattr(api.calls, "get", out)
+    status, body, headers = await api.ask("GET", "/api/v1/calls/CA1")
+    assert (status, headers["Retry-After"]) == (503, "2")
+    assert body["detail"] == "the ledger does not answer; try again shortly"
 
 
 @pytest.mark.usefixtures("logging_as_before")

@@ -9,7 +9,7 @@ from callrouter.api.replies import LOCK_MS
 from callrouter.engine.client import Engine
 from callrouter.engine.keys import REPLY_TTL_S
 from callrouter.transfers.desk import TransferRefused
-from tests.api.service import Api
+from tests.api.service import TOKENS, Api, serving
 from tests.api.test_transfers import PATH, WANTED, wanted
 
 KEY = {"Idempotency-Key": "one thing"}
@@ -46,6 +46,14 @@ async def test_a_key_belongs_to_one_token_and_one_request(api: Api) -> None:
     assert (await api.ask("POST", PATH, json=WANTED, headers=KEY, role="system"))[0] == 201
     assert (await api.ask("POST", PATH, json=WANTED, headers={"Idempotency-Key": "another"}))[0] == 201
     assert len(api.desk.asked) == 3
+
+
+async def test_a_key_of_another_role_of_the_same_name_is_another_key(engine: Engine) -> None:
+    async with serving(engine, [token.model_copy(update={"name": "ann"}) for token in TOKENS]) as api:
+        await api.ask("POST", PATH, json=WANTED, headers=KEY, role="ops")
+        status, _, headers = await api.ask("POST", PATH, json=WANTED, headers=KEY, role="agent")
+    assert (status, "idempotent-replayed" in headers) == (201, False)
+    assert [by.role for _, _, by in api.desk.asked] == ["ops", "agent"]
 
 
 async def test_a_refusal_is_an_answer_too(api: Api) -> None:

@@ -229,3 +229,36 @@ def _everybody_is_told(step: Step) -> None:
     assert transfer is not None
     told = {order.label for order in step.orders if isinstance(order, Release | Tell | EndsRoom)}
     assert {party.label for party in transfer.parties if party.sid and not party.over} <= told
+
+
+def test_an_own_dial_is_given_up_only_after_time_for_a_long_talk() -> None:
+    dialled = transferring.own_dial(opened(), at(EPOCH + 5)).call
+    assert transferring.lapse(dialled, at(EPOCH + 1_700)).call is dialled
+    given_up = transferring.lapse(dialled, at(EPOCH + 2_500))
+    assert (given_up.call.outcome, given_up.callback) == (Outcome.ABANDONED, None)
+    assert given_up.call.callback == "none: nobody said what came of the agent's own dial"
+
+
+def renewing(now: float) -> Call:
+    """Its offers are being asked for anew."""
+    return transferring.renewed(opened(), at(now)).call
+
+
+def test_an_offer_that_comes_of_a_buyer_that_was_passed_over_meanwhile_is_not_shown() -> None:
+    now = EPOCH + 20
+    call = transferring.following(renewing(now), at(now)).call
+    assert call.auction is not None
+    fresh = (offer("b1", "+12145550111", 40, now), offer("b2", "+12145550112", 30, now))
+    closed = transitions.auction_closed(call, call.auction.no, fresh, "all_answered", at(now + 1)).call
+    assert [known.buyer for known in closed.offers] == ["b2"]
+
+
+def test_what_a_renewal_brings_after_the_caller_dialled_in_is_not_taken() -> None:
+    now = EPOCH + 14
+    call = renewing(now)
+    assert call.auction is not None
+    dialled = transferring.dialled_in(call, "CAline", PHONE, at(now)).call
+    assert dialled.state is CallState.DIALLING
+    late = transitions.auction_closed(dialled, call.auction.no, (), "deadline", at(now + 1)).call
+    assert late is dialled
+    assert transferring.dialled_in(dialled, "CAline", PHONE, at(now + 1)).call is dialled

@@ -8,6 +8,7 @@ import pytest
 from callrouter.calls.answer import Answer
 from callrouter.carrier.seam import AskPin, PinEntered
 from callrouter.carrier.twilio.signature import signature_of
+from callrouter.carrier.twilio.webhooks import BODY_LIMIT
 from callrouter.domain.clock import SystemClock
 from callrouter.metrics import ENDPOINTS
 from tests.carrier.edge import AUTH_TOKEN, CALL, PUBLIC, Edge, edge
@@ -112,3 +113,18 @@ async def test_the_music_is_asked_for_either_way_and_is_the_plans(method: str) -
         _, unknown = await asked(at, "/twilio/music?plan=gone", method=method)
         assert "/audio/hold-4s." in unknown
         assert "plan=" not in unknown
+
+
+@pytest.mark.parametrize("path", ["zip/{}", "pin/{}", "hold/1/{}", "hold/{}/1", "dial/{}", "leg/{}"])
+async def test_a_number_that_is_none_of_ours_is_no_failure_of_ours(path: str) -> None:
+    async with edge(SystemClock()) as at:
+        for number in ("9" * 5_000, "9" * 10):
+            assert (await asked(at, f"/twilio/{path.format(number)}", signed="/"))[0] == 404
+        assert (at.told.events, at.told.reports) == ([], [])
+
+
+async def test_a_body_that_no_carrier_sends_is_not_read_to_its_end() -> None:
+    async with edge(SystemClock()) as at:
+        params = {"CallSid": LEG, "CallStatus": "in-progress", "Digits": "7" * BODY_LIMIT}
+        assert await asked(at, f"/twilio/pin/1?call={CALL}", params) == (403, "")
+        assert (at.told.events, counted(at, "pin", "forbidden")) == ([], 1)

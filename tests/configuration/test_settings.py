@@ -115,6 +115,16 @@ def test_plain_http_is_taken_with_a_warning_except_on_loopback() -> None:
     assert keys("https://calls.example.com") == []
 
 
+def test_an_agent_with_the_name_of_another_role_is_taken_with_a_warning() -> None:
+    def told(tokens: str) -> list[str]:
+        settings = read_settings({**GOOD, "CALLROUTER_API_TOKENS": tokens})
+        return [f"{mistake.key}: {mistake.remedy}" for mistake in warnings(settings)]
+
+    (warning,) = told("agent:ann:0123456789abcdef,ops:ann:fedcba9876543210,agent:bob:0123456789fedcba")
+    assert warning.startswith("CALLROUTER_API_TOKENS: the agent ann ")
+    assert told("agent:ann:0123456789abcdef,agent:ann:fedcba9876543210,ops:olga:0123456789fedcba") == []
+
+
 @pytest.mark.parametrize(
     "tokens",
     [

@@ -78,8 +78,9 @@ class Browser:
 
     @property
     def cookies(self) -> dict[str, str]:
-        """What the browser holds for the console."""
-        return {cookie.key: cookie.value for cookie in self.session.cookie_jar}
+        """What the browser holds for the console, but for the mark that it has signed in before."""
+        held = {cookie.key: cookie.value for cookie in self.session.cookie_jar}
+        return {name: value for name, value in held.items() if not name.endswith("-known")}
 
     async def _ask(self, method: str, path: str, headers: Mapping[str, str] | None, **more: Any) -> Page:
         async with self.session.request(

@@ -16,7 +16,7 @@ from callrouter.console import events
 from callrouter.console.console import Console
 from callrouter.console.pages import AGENTS, guarded
 from callrouter.console.sessions import Session
-from callrouter.errors import EngineUnavailable, NotFound
+from callrouter.errors import EngineUnavailable, LedgerUnavailable, NotFound
 from tests.console.served import Browser, serving
 from tests.support.waiting import wait_until
 
@@ -126,6 +126,16 @@ async def test_one_session_has_only_so_many_streams(console: Console) -> None:
         await wait_until(lambda: not console.streams)
 
 
+async def test_pages_that_are_opened_all_at_once_are_not_more(console: Console) -> None:
+    async with showing(console, Part()) as browser:
+        asked = [browser.session.get(f"{browser.url}/console/part") for _ in range(30)]
+        answers = await asyncio.gather(*asked)
+        assert sum(answer.status == 200 for answer in answers) == events.MAX_STREAMS
+        for answer in answers:
+            answer.close()
+        await wait_until(lambda: not console.streams)
+
+
 async def test_an_instance_that_leaves_sends_what_there_is_and_ends(console: Console) -> None:
     async with showing(replace(console, leaving=lambda: True), Part()) as browser:
         stream = await opened(browser)
@@ -133,12 +143,13 @@ async def test_an_instance_that_leaves_sends_what_there_is_and_ends(console: Con
     assert stream.events == ["data: <p>one</p>"]
 
 
-async def test_an_engine_that_is_out_for_a_moment_leaves_the_page_as_it_is(console: Console) -> None:
+@pytest.mark.parametrize("out", [EngineUnavailable, LedgerUnavailable])
+async def test_what_is_out_for_a_moment_leaves_the_page_as_it_is(console: Console, out: type[Exception]) -> None:
     part = Part()
     async with showing(console, part) as browser:
         stream = await opened(browser)
         await wait_until(lambda: stream.events)
-        part.error = EngineUnavailable("get: ConnectionError")
+        part.error = out("ConnectionError")
         seen = part.rendered
         await wait_until(lambda: part.rendered > seen + 2)
         part.error, part.text = None, "<p>two</p>"

@@ -2,20 +2,25 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from callrouter.api import callbacks as api_callbacks
 from callrouter.callbacks.outbox import JobState
+from callrouter.calls.reading import Calls
+from callrouter.calls.store import CallStore
 from callrouter.console import log
 from callrouter.console.buyers import card
 from callrouter.console.call_page import page_values
 from callrouter.console.callbacks import CONFLICTS, distance_words, local_words
 from callrouter.console.console import Console
+from callrouter.ledger.reads import Ledger
 from callrouter.ledger.rows import row_of
 from tests.console import records
 from tests.console.records import START, Record
-from tests.console.served import AGENT_TOKEN, OPS_TOKEN, Browser
+from tests.console.served import AGENT_TOKEN, OPS_TOKEN, Browser, serving
 
 PHONE = "+15125550123"
 SCREENS = ("/console/live", "/console/calls", "/console/buyers", "/console/callbacks", "/console/callers")
@@ -208,6 +213,7 @@ def test_local_times_are_told_once_for_each_different_hour() -> None:
     )
     assert local_words(START, []) == "zone not known"
     assert [distance_words(s) for s in (30, 720, -7_200)] == ["in 30 s", "in 12 min", "2.0 h ago"]
+    assert distance_words(604_799) == "in 7 days"
 
 
 BUYER: Mapping[str, object] = {
@@ -252,3 +258,15 @@ def test_a_buyers_status_is_told_with_what_stands_behind_it(
     shown = card({**BUYER, **changes}, START)
     assert shown.status == status
     assert why in shown.why
+
+
+async def test_without_the_ledger_its_screens_say_so_and_the_others_work(console: Console, tmp_path: Path) -> None:
+    ledger = Ledger(f"sqlite+aiosqlite:///{tmp_path}/nowhere/ledger.db", console.clock)
+    calls = Calls(CallStore(console.engine), ledger, console.callbacks, {})
+    async with serving(replace(console, ledger=ledger, calls=calls)) as browser:
+        await signed_in(browser)
+        for screen in ("/console/calls", f"/console/callers?phone={PHONE[1:]}", "/console/calls/CA1"):
+            page = await browser.get(screen)
+            assert (page.status, page.headers["Retry-After"]) == (503, "2"), screen
+            assert "The ledger of finished calls does not answer" in page.text
+        assert (await browser.get("/console/live")).status == 200

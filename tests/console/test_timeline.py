@@ -95,6 +95,12 @@ def test_labels_of_one_lane_do_not_run_into_each_other() -> None:
         assert all(x + len(text) * 6 <= following for (x, text), (following, _) in pairwise(placed))
 
 
+def test_a_moments_label_gives_way_to_that_of_what_lasted_after_it() -> None:
+    lane = next(lane for lane in drawing(records.renewed_transfer(), START).lanes if lane.name == "Agent's leg")
+    assert [bar.label for bar in lane.bars] == ["calling", "rings", "answers", "in the room"]
+    assert [bar.label for bar in lane.bars if bar.label_x is not None] == ["rings", "in the room"]
+
+
 def test_a_dial_shows_the_age_of_its_offer_and_when_its_window_ends() -> None:
     dial = drawing(records.two_failed(), START).lanes[-1]
     assert dial.name == "Dial 2: acme"

@@ -134,3 +134,18 @@ async def test_a_call_whose_caller_the_carrier_lost_silently_is_found_by_the_swe
     call.hang_up()
     record = await anna.ends()
     assert record["outcome"] in ("abandoned", "bridged", "unsold")
+
+
+@with_agent()
+async def test_a_transfer_that_is_bridged_already_has_no_other_caller_asked_for_its_pin(anna: Anna) -> None:
+    await anna.opens()
+    line = anna.caller_on_line()
+    await anna.does("bridge", {"caller_call_sid": line.sid})
+    await anna.waits_for("talking")
+    anna.world.carrier.phone(FIRST, PhoneScript(ring_s=2.0, talk_s=30.0))
+    call = anna.world.place(TRANSFER, "+12125550100")
+    await call.wait_ended()
+    assert not [w for w in anna.world.carrier.webhooks if "/twilio/pin/" in w.url]
+    await anna.cancels()
+    anna.world.carrier.hang_up(ANNAS_PHONE)
+    await anna.ends()

@@ -164,3 +164,19 @@ async def test_the_record_says_who_hung_up(anna: Anna) -> None:
             caller.hang_up()
         record = await anna.ends()
         assert record["attempts"][-1]["ended_by"] == by
+
+
+@with_agent()
+async def test_a_room_that_the_buyer_ends_is_not_entered_again(anna: Anna) -> None:
+    anna.world.carrier.faults.reorder_status = True
+    anna.world.carrier.phone(FIRST, PhoneScript(ring_s=2.0, talk_s=95.0))
+    await anna.opens()
+    caller = anna.caller_on_line()
+    await anna.does("bridge", {"caller_call_sid": caller.sid})
+    await anna.waits_for("talking")
+    await anna.until(10)
+    await anna.does("complete")
+    record = await anna.ends()
+    assert "party_back" not in [event["event"] for event in record["events"]]
+    assert (record["qualified"], record["attempts"][-1]["ended_by"]) == (True, "buyer")
+    assert len(anna.world.carrier.rooms) == 1

@@ -1,8 +1,7 @@
 """Legs that were not picked up, in any order: nobody waits in a room for nothing, and nobody is given up too soon."""
 
 from callrouter.simulator.carrier import PhoneScript
-from tests.transfers.agents import ANNAS_PHONE, CALLER, FIRST, PATIENT, Anna, with_agent
-
+from tests.transfers.agents import ANNAS_PHONE, CALLER, PATIENT, Anna, with_agent
 
 
 @with_agent()

@@ -120,14 +120,6 @@ async def test_an_agents_own_dial_is_recorded_with_its_window_and_its_result(ann
 
 
 @with_agent()
-async def test_an_own_dial_without_a_result_is_given_up_without_calling_the_person_back(anna: Anna) -> None:
-    await anna.opens()
-    await anna.does("dialled")
-    record = await anna.ends(timeout_s=700)
-    assert (record["outcome"], record["callback"]["id"]) == ("abandoned", None)
-
-
-@with_agent()
 async def test_an_offer_that_lapses_while_the_agents_phone_rings_is_renewed(anna: Anna) -> None:
     anna.world.carrier.phone("+15125550177", PhoneScript(ring_s=20.0, talk_s=3_600.0))
     await anna.opens()

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from callrouter.simulator.carrier import PhoneScript
 from tests.support.world import BUYERS, offers, plan, refuses
-from tests.transfers.agents import FIRST, SECOND, Anna, with_agent
+from tests.transfers.agents import FIRST, Anna, with_agent
 
 
 def with_buyers(**changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,3 +58,25 @@ async def test_a_buyer_that_declines_a_renewal_keeps_the_seat_of_the_offer_that_
     assert third["offer"]["buyer"] == "letsmakealead"
     await anna.cancels()
     await anna.ends()
+
+
+@with_agent()
+async def test_many_rooms_that_are_looked_into_delay_no_renewal(anna: Anna) -> None:
+    lines = []
+    for number in range(30):
+        agents, callers = f"+1512555{2000 + number}", f"+1512555{3000 + number}"
+        lines += [anna.caller_on_line(agents), anna.caller_on_line(callers)]
+        await anna.opens(callers, agent={"name": "Anna", "phone": agents, "call_sid": lines[-2].sid})
+        await anna.does("bridge", {"caller_call_sid": lines[-1].sid})
+    talks = [(await anna.opens(f"+1512555{4000 + number}"))["id"] for number in range(10)]
+    left = []
+    for _ in range(15):
+        await anna.passes(3)
+        for anna.id in talks:
+            offer = (await anna.sees())["offer"]
+            left.append(offer["expires_in_s"] if offer else 0.0)
+    assert min(left) > 11, sorted(left)[:20]
+    for anna.id in talks:
+        await anna.cancels()
+    for line in lines:
+        line.hang_up()

@@ -1,8 +1,11 @@
 """Whose calls an agent may bring into a room, and whom she may have called."""
 
+from pathlib import Path
+
 import aiohttp
 import pytest
 
+from tests.console.test_agent import PHONE, Screen
 from tests.support.world import INBOUND
 from tests.transfers.agents import ANNAS_PHONE, BEN_TOKEN, CALLER, TRANSFER, Anna, with_agent
 
@@ -73,7 +76,7 @@ async def test_a_leg_of_a_transfer_that_is_over_may_be_brought_in_again(anna: An
 
 
 @pytest.mark.parametrize("number", [INBOUND, TRANSFER])
-def test_a_number_of_ours_is_nobodys_who_calls(number: str, engine_socket, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_number_of_ours_is_nobodys_who_calls(number: str, engine_socket: Path, tmp_path: Path) -> None:
     @with_agent()
     async def run(anna: Anna) -> None:
         body = {"plan": "auto", "caller": {"phone": number, "zip": "78701"}, "agent": {"name": "Anna"}}
@@ -94,3 +97,30 @@ async def test_the_callers_number_is_not_the_agents(anna: Anna) -> None:
     status, problem = await anna.ask("POST", f"/transfers/{anna.id}/bridge", {"agent": agent})
     assert (status, "the caller's own number" in problem["detail"]) == (409, True)
     await anna.cancels()
+
+
+@with_agent()
+async def test_an_agents_call_is_worth_nothing_without_whom_it_is_with(anna: Anna) -> None:
+    live = anna.caller_on_line(ANNAS_PHONE)
+    agent = {"name": "Anna", "call_sid": live.sid}
+    body = {"plan": "auto", "caller": {"phone": CALLER, "zip": "78701"}, "agent": agent}
+    status, problem = await anna.ask("POST", "/transfers", body)
+    assert (status, "give agent.phone or agent.client" in problem["detail"]) == (409, True)
+    await anna.opens()
+    for wrong in ({**agent, "phone": BENS_PHONE}, {**agent, "client": "anna"}):
+        status, problem = await anna.ask("POST", f"/transfers/{anna.id}/bridge", {"agent": wrong})
+        assert (status, "with another number" in problem["detail"]) == (409, True)
+    live.hang_up()
+    status, problem = await anna.ask("POST", f"/transfers/{anna.id}/bridge", {"agent": {**agent, "phone": ANNAS_PHONE}})
+    assert (status, "not live on our carrier" in problem["detail"]) == (409, True)
+    await anna.cancels()
+
+
+@with_agent()
+async def test_a_number_of_ours_is_not_the_agents_on_the_console_either(anna: Anna) -> None:
+    async with aiohttp.ClientSession() as session:
+        screen = Screen(anna.world, session)
+        await screen.signs_in()
+        status, text, _ = await screen.asks("POST", "/console/transfer", {**PHONE, "agent_phone": TRANSFER})
+    assert (status, "one of our own numbers" in text) == (409, True)
+    assert await anna.ask("GET", "/transfers") == (200, {"transfers": []})

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 from urllib.parse import parse_qsl
 
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -176,6 +177,15 @@ class Webhooks:
         return _xml(render(answer.command, answer.plan, self._urls.of(answer.call)))
 
 
+class _Ordinal(IntegerConvertor):
+    """A number in a path of ours. Starlette's own fails at thousands of digits, which is a 5xx before we are asked."""
+
+    regex = "[0-9]{1,9}"
+
+
+register_url_convertor("ordinal", _Ordinal())
+
+
 class _Asked:
     """What the URL of a request says."""
 
@@ -217,21 +227,21 @@ def _dial(asked: _Asked, params: Params) -> CallerEvent:
 
 _ANSWERED: tuple[tuple[str, str, Read[CallerEvent]], ...] = (
     ("voice", "voice", lambda asked, params: events.arrived(params)),
-    ("zip/{no:int}", "zip", lambda asked, params: events.zip_entered(params, asked.no, asked.call)),
-    ("pin/{no:int}", "pin", lambda asked, params: events.pin_entered(params, asked.no, asked.call)),
+    ("zip/{no:ordinal}", "zip", lambda asked, params: events.zip_entered(params, asked.no, asked.call)),
+    ("pin/{no:ordinal}", "pin", lambda asked, params: events.pin_entered(params, asked.no, asked.call)),
     (
-        "hold/{auction:int}/{no:int}",
+        "hold/{auction:ordinal}/{no:ordinal}",
         "hold",
         lambda asked, params: events.hold_polled(params, asked.auction, asked.no, asked.call),
     ),
-    ("dial/{no:int}", "dial", _dial),
+    ("dial/{no:ordinal}", "dial", _dial),
     ("out/{label}", "out", lambda asked, params: events.left_room(params, asked.label, asked.call)),
     ("fallback", "fallback", lambda asked, params: events.answer_failed(params)),
 )
 """Path below ``/twilio``, name of the endpoint, and what it reads: requests whose answer somebody hears."""
 
 _REPORTED: tuple[tuple[str, str, Read[Report | None]], ...] = (
-    ("leg/{no:int}", "leg", lambda asked, params: events.leg_changed(params, asked.no, asked.call)),
+    ("leg/{no:ordinal}", "leg", lambda asked, params: events.leg_changed(params, asked.no, asked.call)),
     ("status", "status", lambda asked, params: events.caller_status(params)),
     ("room", "room", lambda asked, params: events.room_changed(params, asked.call)),
     ("party/{label}", "party", lambda asked, params: events.party_changed(params, asked.label, asked.call)),
