@@ -20,10 +20,11 @@ help:
 demo: $(STAMP)
 	$(BIN)/callrouter demo
 
-# Tests on the real clock measure time: they run alone, after the others.
+# Tests on the real clock measure time: they run alone, after the others. Those in a browser mostly wait.
 test: check
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not real_time and not bench"
-	$(BIN)/python -m pytest -m "real_time and not bench"
+	$(BIN)/python -m pytest -m "real_time and not browser and not bench"
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m browser
 
 check: $(STAMP)
 	$(BIN)/ruff check .

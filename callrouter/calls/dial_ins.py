@@ -1,13 +1,29 @@
 """Callers that an agent's dialler transfers to our number: which open warm transfer they belong to, if any."""
 
-from callrouter.calls import transferring
+from callrouter.calls import transferring, transitions
+from callrouter.calls.arrivals import PlanFor
 from callrouter.calls.progress import Applied, Progress, UnknownCall
 from callrouter.carrier.seam import CallArrived
 from callrouter.dialplan import Plan
+from callrouter.domain.caller import Caller
 from callrouter.domain.phone import caller_number
+from callrouter.domain.values import Value
 
 LOOKED_AT = 30
 """With so many transfers listed as open one may be dialled in for sure, and none is looked at."""
+
+
+ASKED_TTL_S = 3_600
+"""How long it is known that a caller was asked for a pin."""
+
+
+class Asked(Value):
+    """Who was asked for a pin, as it is kept with the leg."""
+
+    plan: str
+    to: str
+    phone: str | None
+    at: float
 
 
 class DialIns:
@@ -38,16 +54,36 @@ class DialIns:
         listed = await store.listed(store.keys.transfers_open(plan.plan), LOOKED_AT)
         if len(listed) == LOOKED_AT:
             return True
-        for sid in listed:
-            call = (await store.load(sid)).call
-            if call is not None and transferring.may_dial_in(call):
-                return True
-        return False
+        return any(transferring.may_dial_in(call) for call, _ in await store.load_all(listed))
+
+    async def asked(self, event: CallArrived, plan: Plan) -> None:
+        """Whoever calls is asked for a pin: until they answer there is no call of theirs, and they may hang up."""
+        store, phone = self._progress.store, caller_number(event.from_raw)
+        asked = Asked(plan=plan.plan, to=event.to, phone=phone, at=self._progress.now())
+        await store.mark_leg(event.sid, asked.model_dump_json(), ASKED_TTL_S)
+
+    async def left_unasked(self, leg_sid: str, received_at: float, plans: PlanFor) -> Applied | None:
+        """Whoever was asked for a pin has hung up: a call that names nobody, and is owed nothing."""
+        marked = await self._progress.store.found_under(self._progress.store.keys.leg(leg_sid))
+        if marked is None or not marked.startswith("{"):
+            return None
+        asked = Asked.model_validate_json(marked)
+        found = plans(asked.to)
+        if found is None:
+            return None
+        return await self._progress.create(
+            leg_sid,
+            "arrived",
+            found[0],
+            received_at,
+            lambda at: transitions.left_at_pin(leg_sid, asked.to, Caller(phone=asked.phone), asked.at, at),
+        )
 
     async def of_leg(self, leg_sid: str) -> str | None:
         """The id of the transfer that has taken this leg."""
         store = self._progress.store
-        return await store.found_under(store.keys.leg(leg_sid))
+        owner = await store.found_under(store.keys.leg(leg_sid))
+        return None if owner is None or owner.startswith("{") else owner
 
     async def _taken(
         self, ticket: str, event: CallArrived, received_at: float, plan: Plan | None = None

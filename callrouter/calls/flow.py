@@ -134,6 +134,9 @@ class CallFlow:
     async def _report_of_leg(self, event: Report, received_at: float) -> None:
         """A report that names a leg of ours and not its call: that of a warm transfer, or a stranger's."""
         owner = await self._dial_ins.of_leg(event.sid)
+        gone = isinstance(event, CallerStatus) and event.status.final
+        if owner is None and gone and await self._dial_ins.left_unasked(event.sid, received_at, self._plan_for):
+            return
         if owner is None:
             log.info("report of an unknown call", extra={"call_id": event.sid, "event": event.event_id})
             return
@@ -190,6 +193,7 @@ class CallFlow:
             if matched is not None:
                 return await self._attend(matched, received_at)
             if await self._dial_ins.awaited(plan):
+                await self._dial_ins.asked(event, plan)
                 return Answer(AskPin(1), plan)
         return await self._arrives(event, plan, kind, None, received_at)
 

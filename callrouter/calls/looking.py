@@ -40,6 +40,6 @@ def look_at(call: Call, plan: Plan | None, now: float, carrier: Capabilities) ->
     attempt = call.attempt
     if attempt is not None and attempt.live and call.transfer.way is Way.BRIDGE:
         party = call.transfer.party(f"buyer-{attempt.no}")
-        if party is not None and party.over:
+        if (party is not None and party.over) or attempt.leg_s is not None:
             due.append(now + LOOK_GONE_S)
     return max(now + 0.2, min(due))

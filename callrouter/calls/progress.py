@@ -76,6 +76,10 @@ class Progress:
         """What a transition of this plan may know now."""
         return Setting(plan, self._clock.now(), received_at, self.owner, self._carrier)
 
+    def now(self) -> float:
+        """The time by this instance's clock, epoch seconds."""
+        return self._clock.now()
+
     async def create(
         self, sid: str, event_id: str, plan: Plan, received_at: float, first: Callable[[Setting], Step]
     ) -> Applied:

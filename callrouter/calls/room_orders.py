@@ -10,10 +10,11 @@ from callrouter.domain.transfer import Party, PartyRole, Transfer, Way
 
 
 def may_dial(transfer: Transfer) -> bool:
-    """Whether somebody is there whom a buyer can be connected to: on our line, or in the room."""
+    """Whether the caller is there, on our line or in the room, and the agent too unless they are not expected."""
     if transfer.line is not None:
         return True
-    return any(transfer.present(role) is not None for role in (PartyRole.AGENT, PartyRole.CALLER))
+    caller, agent = transfer.caller_party, transfer.latest(PartyRole.AGENT)
+    return caller is not None and caller.there and (agent is None or agent.there or agent.over)
 
 
 def agent_decides(transfer: Transfer) -> bool:

@@ -32,6 +32,8 @@ CONFIRM_S = 4.0
 MAX_ORDERS = 3
 HUNG_UP = "participant_hung_up"
 """Why a leg left when its owner hung up."""
+ROOM_ENDED = "moderator_ended_conference"
+"""Why a leg left when somebody else's leaving ended the room."""
 
 
 def room_changed(call: Call, event: RoomChanged, at: Setting) -> Step:
@@ -71,9 +73,17 @@ def party_changed(call: Call, event: PartyChanged, at: Setting) -> Step:
     call = call.replaced(transfer=transfer.with_party(party.model_copy(update=news)))
     if party.role is PartyRole.BUYER:
         call = _on_attempt(call, party.no, event, at)
+    if event.status.final and _room_tells_who(call, party):
+        return Step(call, None)
     if event.status.final:
         return gone(call, party.label, event.status, event.leg_s, at)
     return Step(call, None)
+
+
+def _room_tells_who(call: Call, party: Party) -> bool:
+    """Whether it is the room's word that is awaited: the last pair's legs end together, whoever hung up."""
+    handed_over = call.transfer is not None and call.transfer.completed_at is not None
+    return handed_over and party.role is PartyRole.BUYER and party.there and call.gone_at is None
 
 
 def left_room(call: Call, event: LeftRoom, at: Setting) -> Step:
@@ -191,11 +201,7 @@ def joined(call: Call, label: str, at: Setting) -> Step:
     call = call.replaced(transfer=transfer.with_party(there)).noted(at.now, "party_joined", label)
     if party.role is PartyRole.BUYER:
         return _connected(call, party.no, at)
-    agent = transfer.latest(PartyRole.AGENT)
-    alone = agent is None or agent.over  # a caller who comes in when the agent has gone is offered on
-    if call.state is CallState.OPEN and (party.role is PartyRole.AGENT or alone):
-        return go_on(call, at, may_ask_again=True)
-    return Step(call, None)
+    return go_on(call, at, may_ask_again=True) if call.state is CallState.OPEN else Step(call, None)
 
 
 def _connected(call: Call, attempt_no: int, at: Setting) -> Step:
@@ -233,11 +239,20 @@ def _left_room(call: Call, label: str, why: str | None, at: Setting) -> Step:
         return Step(call, None)
     if party.role is PartyRole.BUYER and party.joined_at is not None:
         # Its own report has the length that counts for money, and is on its way; the sweeper asks if it is not.
-        return Step(_marked_gone(call, party, why, at), None)
-    if not party.address and why != HUNG_UP:
+        call = _marked_gone(call, party, why, at)
+        attempt = next((a for a in call.attempts if a.no == party.no), None)
+        if attempt is None or attempt.leg_s is None:
+            return Step(call, None)
+        return buyer_gone(call, party.no, LegStatus.COMPLETED, attempt.leg_s, at)
+    if not party.address and _reason(why) != HUNG_UP:
         return Step(call, None)  # a live call that left the room: its line asks what next
     status = LegStatus.COMPLETED if party.joined_at is not None else _failed_as(why)
     return gone(call.noted(at.now, "party_why", f"{label} {why}"), label, status, None, at)
+
+
+def _reason(why: str | None) -> str | None:
+    """Why a leg left, without the status that may stand behind it."""
+    return why.partition("/")[0] if why else None
 
 
 def _failed_as(why: str | None) -> LegStatus:
@@ -279,11 +294,16 @@ def buyer_gone(call: Call, no: int, status: LegStatus, leg_s: int | None, at: Se
     return go_on(call, at, may_ask_again=True)
 
 
-def _ended_by(call: Call, no: int) -> Literal["caller", "buyer"]:
-    """Who ended the talk: when the last pair closes together, the room said of only one of them that it hung up."""
-    party = call.transfer.party(f"{PartyRole.BUYER.value}-{no}") if call.transfer else None
-    hung_up = party is not None and party.why_left == HUNG_UP
-    return "buyer" if hung_up or call.gone_at is None else "caller"
+def _ended_by(call: Call, no: int) -> Literal["caller", "buyer"] | None:
+    """Who ended the talk. When the last pair closes together, only the room says which of the two hung up."""
+    transfer = call.transfer
+    party = transfer.party(f"{PartyRole.BUYER.value}-{no}") if transfer else None
+    reason = _reason(party.why_left) if party is not None else None
+    if reason in (HUNG_UP, ROOM_ENDED):
+        return "buyer" if reason == HUNG_UP else "caller"
+    if call.gone_at is not None:
+        return "caller"
+    return "buyer" if transfer is None or transfer.completed_at is None else None
 
 
 def _result(call: Call, status: LegStatus, talked: bool, talk_s: int, at: Setting) -> AttemptResult:
@@ -327,19 +347,25 @@ def _caller_gone(call: Call, party: Party, at: Setting) -> Step:
     """The caller has left: whether they talked is known when the buyer's leg has ended."""
     transfer = call.transfer
     began = transfer is None or transfer.latest(PartyRole.BUYER) is not None
-    if transfer is not None and party.joined_at is None and not transfer.merged:
-        agent = transfer.latest(PartyRole.AGENT)
-        if agent is not None and not agent.over and not began:
-            # The caller's phone was not picked up; the agent is told, and may try another way.
-            opened = transfer.model_copy(update={"merged": True})
-            return Step(call.replaced(transfer=opened).noted(at.now, "caller_not_reached"), None)
     if party.joined_at is None and not began:
-        return _nobody_left(call, at)
+        return _caller_not_reached(call, at)
     call = call.replaced(gone_at=call.gone_at or at.now).noted(at.now, "caller_gone")
     attempt = call.attempt
     if attempt is None or not attempt.live:
         return close(call, Outcome.ABANDONED, at)
     return _leaving(call, attempt, at)
+
+
+def _caller_not_reached(call: Call, at: Setting) -> Step:
+    """The caller never came: the agent's leg is let go, and they may try another way."""
+    transfer = call.transfer
+    agent = transfer.latest(PartyRole.AGENT) if transfer is not None else None
+    if transfer is None or agent is None or agent.over:
+        return _nobody_left(call, at)
+    let_go = transfer.with_party(agent.model_copy(update={"left_at": at.now}))
+    opened = let_go.model_copy(update={"way": None, "room": None, "room_sid": None})
+    call = call.replaced(transfer=opened).noted(at.now, "caller_not_reached")
+    return Step(call, None, orders=(Release(agent.label, agent.sid),) if agent.sid else ())
 
 
 def _leaving(call: Call, attempt: Attempt, at: Setting) -> Step:

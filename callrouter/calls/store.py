@@ -133,6 +133,11 @@ class CallStore:
         """The id of the warm transfer that has this name: a key of ``calls/tickets.py``."""
         return await self._engine.get(ticket)
 
+    async def mark_leg(self, leg_sid: str, mark: str, ttl_s: int) -> None:
+        """Keep what is known of a leg that belongs to no call yet."""
+        key = self._engine.keys.leg(leg_sid)
+        await self._engine.raw("set", lambda r: r.set(key, mark, ex=ttl_s, nx=True), again=True)
+
     async def listed(self, key: str, limit: int = 50) -> list[str]:
         """The ids of the warm transfers in this list, newest first."""
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from callrouter.calls import transitions
 from callrouter.calls.arrivals import PlanFor, caller_phone
 from callrouter.calls.auctioneer import Auctioneer
+from callrouter.calls.dial_ins import DialIns
 from callrouter.calls.looking import LOOK_BRIDGED_S, LOOK_S
 from callrouter.calls.progress import Progress, UnknownCall
 from callrouter.calls.spool import Spool
@@ -62,6 +63,7 @@ class Sweeper:
         self._plan_for = plan_for
         self._known_caller = known_caller
         self._attend = attend
+        self._dial_ins = DialIns(progress)
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self.last_round = float("-inf")
         """When a round last ended well, on the monotonic clock."""
@@ -155,7 +157,8 @@ class Sweeper:
             plan, kind = found
         store = self._progress.store
         if await store.found_under(store.keys.leg(leg.sid)) is not None:
-            return False  # a warm transfer has taken it
+            # A warm transfer has taken it, or it hung up at the question for the pin.
+            return await self._dial_ins.left_unasked(leg.sid, self._clock.now(), self._plan_for) is not None
         taken = any(child.duration_s > 0 for child in await self._carrier.legs_of(leg.sid))
         phone = caller_phone(leg.from_raw, self._plan_for)
         caller = (await self._known_caller(phone) if phone else None) or Caller(phone=phone)

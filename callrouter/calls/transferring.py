@@ -21,6 +21,8 @@ from callrouter.domain.transfer import Agent, PartyRole, Transfer, Way
 KEPT = "none: the agent kept the caller"
 OWN_TALK_S = 1_800.0
 """How long agents who dial themselves may take until they say what came of it, besides ``transfers.open_s``."""
+EARLIER_S = 10.0
+"""How much earlier than she says so an agent may have dialled."""
 RENEW_EVERY_S = 5.0
 """Buyers are not asked anew sooner than this after they have answered."""
 RENEW_AGAIN_S = 15.0
@@ -152,14 +154,14 @@ def dialled_in(call: Call, leg_sid: str, number: str | None, at: Setting) -> Ste
 
 
 def bridged(call: Call, meeting: Meeting, at: Setting) -> Step:
-    """Bring agent and caller into a room; the buyer is rung when the agent is there."""
+    """Bring agent and caller into a room; the buyer is rung when both are there."""
     transfer = _of(call)
     if transfer.way is not None:
         raise NotNow("this transfer goes another way already", "open a new one")
     if call.state not in (CallState.OPEN, CallState.AUCTION) or not (call.offers or _asking(call)):
         raise NotNow("there is no offer", "ask for the next one")
     if not (meeting.agent.address or meeting.agent.call_sid):
-        raise NotNow("nothing says where the agent is", "give agent.phone, agent.client or agent.call_sid")
+        raise NotNow("nothing says where the agent is", "give agent.phone or agent.client")
     transfer = transfer.model_copy(
         update={
             "way": Way.BRIDGE,
@@ -267,6 +269,8 @@ def own_dial_ended(call: Call, result: AttemptResult, talk_s: int | None, at: Se
     transfer, attempt = _of(call), call.attempt
     if transfer.way is not Way.OWN_DIALLER or call.state is not CallState.DIALLING or attempt is None:
         raise NotNow("no dial of your own is under way", "say first that you dial")
+    if talk_s is not None and talk_s > at.now - attempt.decided_at + EARLIER_S:
+        raise NotNow("they cannot have talked that long since you dialled", "give the seconds of the talk")
     news: dict[str, object] = {"result": result, "ended_at": at.now, "bridged_s": talk_s}
     if result is AttemptResult.BRIDGED and talk_s is not None:
         news["answered_at"] = at.now - talk_s

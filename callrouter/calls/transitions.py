@@ -260,6 +260,19 @@ def lost(call: Call, legs: tuple[Leg, ...], at: Setting) -> Step:
     return _settle_gone(call, attempt, status, leg.duration_s if leg else None, at)
 
 
+def left_at_pin(sid: str, to: str, caller: Caller, started_at: float, at: Setting) -> Step:
+    """Whoever transferred a caller to us hung up at the question for the pin: nobody says whose number that is."""
+    call = Call(sid=sid, plan=at.plan.plan, kind=CallKind.TRANSFER, to=to, caller=caller, started_at=started_at)
+    step = close(
+        call.noted(started_at, "arrived", "asked for a pin").noted(at.now, "caller_gone"), Outcome.ABANDONED, at
+    )
+    return _unowed(step, "none: it hung up when it was asked for the transfer's pin")
+
+
+def _unowed(step: Step, why: str) -> Step:
+    return Step(step.call.replaced(callback=why, callback_at=None, sale=None), step.command)
+
+
 def missed(sid: str, to: str, kind: CallKind, caller: Caller, started_at: float, taken: bool, at: Setting) -> Step:
     """A call that reached our number while nobody here could answer: it is owed a callback.
 
@@ -269,5 +282,4 @@ def missed(sid: str, to: str, kind: CallKind, caller: Caller, started_at: float,
     step = close(call.noted(at.now, "found_missed", "no webhook of it was ever answered"), Outcome.FAILED, at)
     if not taken:
         return step
-    why = "none: the carrier's fallback connected the caller"
-    return Step(step.call.replaced(callback=why, callback_at=None, sale=None), step.command)
+    return _unowed(step, "none: the carrier's fallback connected the caller")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from callrouter.console.moments import Moments, Record, auctions, events, offer_of
+from callrouter.console.moments import Moments, Record, auctions, epoch, events, offer_of
 from callrouter.console.plain_words import (
     STATES,
     family_of,
@@ -118,7 +118,10 @@ def _failures(record: Record) -> str:
 
 
 def _rang(attempt: Record) -> str:
-    return f" in {attempt['ring_timeout_s']} s" if attempt["result"] == "no_answer" else ""
+    began, ended = epoch(attempt.get("ringing_at")), epoch(attempt.get("ended_at"))
+    if attempt["result"] != "no_answer" or began is None or ended is None:
+        return ""
+    return f" in {seconds_words(ended - began)}"
 
 
 def _why_unsold(record: Record) -> str:

@@ -11,9 +11,10 @@ from callrouter.transfers.shown import LegState, TransferAction, TransferShown, 
 
 ON_THE_LINE = frozenset({TransferState.TALKING, TransferState.HANDED_OVER})
 UNDER_WAY = frozenset({TransferState.CONNECTING, TransferState.RINGING, *ON_THE_LINE})
-SOON_S = 10
+SOON_S = 15
 """An offer that has no more than this left is running out."""
-_KEEP_THE_LINE = "Leave the two alone, and keep your line up until they are done: the caller is on it."
+_STAY_ON = "Introduce the caller, then press Done, and do not hang up."
+_KEEP_THE_LINE = "Keep your line up until they are done: the caller is on it."
 
 LEGS: Mapping[LegState, tuple[str, str]] = {
     LegState.CALLING: ("being called", "info"),
@@ -158,7 +159,7 @@ def _headline(shown: TransferShown, buyer: str) -> tuple[str, str, str]:
             return f"{buyer} is ringing", hears, "info"
         case TransferState.TALKING:
             under = "Introduce the caller, then press Done to leave." if room else "They are talking."
-            return f"{buyer} is on the line", under, "good"
+            return f"{buyer} is on the line", _STAY_ON if merged else under, "good"
         case TransferState.HANDED_OVER:
             free = "You are free for the next caller."
             return f"Handed over to {buyer}", _KEEP_THE_LINE if merged else free, "good"

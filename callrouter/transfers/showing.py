@@ -47,7 +47,7 @@ def shown(call: Call, plan: Plan, replies: Mapping[str, BuyerResult], now: float
             for a in call.attempts
         ),
         reasons=_reasons(call, replies),
-        can=_can(call, transfer),
+        can=_can(call, transfer, plan),
         started_at=call.started_at,
         open_until=transfer.until,
         talking_since=attempt.answered_at if attempt and call.state is CallState.BRIDGED else None,
@@ -134,14 +134,16 @@ def _reasons(call: Call, replies: Mapping[str, BuyerResult]) -> dict[str, str]:
     return {}
 
 
-def _can(call: Call, transfer: Transfer) -> tuple[TransferAction, ...]:
+def _can(call: Call, transfer: Transfer, plan: Plan) -> tuple[TransferAction, ...]:
     if call.state is CallState.ENDED or transfer.completed_at is not None or transfer.way is Way.DIAL_IN:
         return ()
     can: list[TransferAction] = []
     asking = call.state is CallState.AUCTION or call.renewing
     if transfer.way is None and (call.offers or asking):
         can.append(TransferAction.BRIDGE)
-    if call.state is not CallState.AUCTION:
+    spent = transfer.way is Way.BRIDGE and len(call.attempts) >= plan.bridge.max_attempts
+    rung_out = call.state is CallState.OPEN and not call.offers and spent
+    if call.state is not CallState.AUCTION and not rung_out:
         can.append(TransferAction.NEXT)
     if call.state is CallState.BRIDGED and transfer.way is Way.BRIDGE:
         can.append(TransferAction.COMPLETE)

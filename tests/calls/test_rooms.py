@@ -53,9 +53,10 @@ def after(call: Call, act: Callable[[Call, Setting], Step], now: float) -> Step:
 
 
 def with_agent_in_room(now: float) -> Call:
-    """Bridged, and the agent is there."""
+    """Bridged, and agent and caller are there."""
     call = after(opened(), lambda c, s: transferring.bridged(c, MEETING, s), now).call
-    return joins(call, "agent-1", "CAagent-1", now, 1).call
+    call = joins(call, "caller-1", "CAcaller-1", now, 1).call
+    return joins(call, "agent-1", "CAagent-1", now, 2).call
 
 
 def joins(call: Call, label: str, leg_sid: str, now: float, seq: int) -> Step:
@@ -70,9 +71,11 @@ def test_a_bridge_calls_the_agent_and_brings_the_callers_live_call_in() -> None:
     assert [order.label for order in step.orders] == ["agent-1", "caller-1"]
 
 
-def test_the_buyer_is_rung_when_the_agent_is_there_and_not_before() -> None:
+def test_the_buyer_is_rung_when_agent_and_caller_are_there_and_not_before() -> None:
     call = after(opened(), lambda c, s: transferring.bridged(c, MEETING, s), EPOCH).call
     assert joins(call, "caller-1", "CAcaller-1", EPOCH + 1, 1).orders == ()
+    assert joins(call, "agent-1", "CAagent-1", EPOCH + 1, 1).orders == ()
+    call = joins(call, "caller-1", "CAcaller-1", EPOCH + 1, 1).call
     step = joins(call, "agent-1", "CAagent-1", EPOCH + 2, 2)
     assert [order.label for order in step.orders if isinstance(order, CallIn)] == ["buyer-1"]
     assert step.call.state is CallState.DIALLING
@@ -87,8 +90,9 @@ def test_a_ring_in_a_room_ends_inside_the_window_with_the_carriers_buffer_and_it
 
 
 def test_the_caller_is_put_on_hold_while_it_rings_and_taken_off_when_the_buyer_is_there() -> None:
-    call = with_agent_in_room(EPOCH)
-    step = joins(call, "caller-1", "CAcaller-1", EPOCH + 1, 2)
+    call = after(opened(), lambda c, s: transferring.bridged(c, MEETING, s), EPOCH).call
+    call = joins(call, "agent-1", "CAagent-1", EPOCH + 1, 1).call
+    step = joins(call, "caller-1", "CAcaller-1", EPOCH + 2, 2)
     assert [(o.leg_sid, o.on) for o in step.orders if isinstance(o, PutOnHold)] == [("CAcaller-1", True)]
     step = joins(step.call, "buyer-1", "CAbuyer", EPOCH + 5, 3)
     assert [(o.leg_sid, o.on) for o in step.orders if isinstance(o, PutOnHold)] == [("CAcaller-1", False)]
@@ -141,7 +145,9 @@ room_events = st.builds(
     labels,
     seqs,
     st.sampled_from(list(RoomEvent)),
-    st.sampled_from((None, "participant_hung_up", "participant_add_failed/no-answer", "conference_ended_via_api")),
+    st.sampled_from(
+        (None, "participant_hung_up/completed", "participant_add_failed/no-answer", "conference_ended_via_api")
+    ),
 )
 party_events = st.builds(
     lambda label, status, leg_s: PartyChanged("TR1", label, f"CA{label}", status, leg_s),

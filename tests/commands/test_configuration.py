@@ -117,6 +117,7 @@ def test_check_shows_each_plans_effective_values(tmp_path: Path) -> None:
     environ = environment(tmp_path)
     (shown,) = json.loads(callrouter("check", "--json", environ=environ).stdout)["plans"]
     wanted = {"intake.attempts": 2, "auction.deadline_s": 7.5, "bridge.caller_id": "+18885550199"}
+    wanted |= {"transfers.open_s": 600, "transfers.payout_for": "agent, ops, system", "bridge.allow_regions": "none"}
     assert wanted.items() <= shown["effective"].items()
     assert "unsold.callback.hours" in shown["effective"]
     page = " ".join(callrouter("check", environ=environ).stdout.split())

@@ -188,7 +188,7 @@ def test_the_headline_names_who_should_have_had_the_call() -> None:
 @pytest.mark.parametrize(
     ("record", "said"),
     [
-        (records.two_failed(), "bolt was busy; acme did not answer the phone in 20 s."),
+        (records.two_failed(), "bolt was busy; acme did not answer the phone in 24.8 s."),
         (records.unsold(), "nobody made an offer; acme has nobody for this area; bolt did not want this call."),
         (records.abandoned(), "The caller hung up after 4.0 s, while buyers were being asked."),
         (records.refused(), "belongs to no plan."),

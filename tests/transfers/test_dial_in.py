@@ -1,6 +1,6 @@
 """The agent's dialler transfers the caller to our number: found by number, pin or forwarding, else asked."""
 
-from callrouter.simulator.carrier import PhoneScript
+from callrouter.simulator.carrier import HangUp, PhoneScript
 from tests.support.world import CALLER, TRANSFER, refuses
 from tests.transfers.agents import ANNAS_PHONE, FIRST, SECOND, Anna, with_agent
 
@@ -148,4 +148,33 @@ async def test_a_transfer_that_is_bridged_already_has_no_other_caller_asked_for_
     assert not [w for w in anna.world.carrier.webhooks if "/twilio/pin/" in w.url]
     await anna.cancels()
     anna.world.carrier.hang_up(ANNAS_PHONE)
+    await anna.ends()
+
+
+@with_agent()
+async def test_who_hangs_up_at_the_question_for_the_pin_is_on_record_and_not_called_back(anna: Anna) -> None:
+    await anna.opens()
+    call = anna.world.place(TRANSFER, "+12125550100", hang_up=HangUp("asked", 0.5))
+    await call.wait_ended()
+    await anna.kept(call.sid)
+    record = await anna.world.record(call)
+    assert (record["outcome"], record["from"], record["kind"]) == ("abandoned", "+12125550100", "transfer")
+    assert record["callback"] == {
+        "id": None,
+        "due_at": None,
+        "why": "it hung up when it was asked for the transfer's pin",
+    }
+    await anna.cancels()
+    await anna.ends()
+
+
+@with_agent()
+async def test_who_hung_up_at_the_pin_unheard_is_found_and_not_called_back_either(anna: Anna) -> None:
+    await anna.opens()
+    anna.world.carrier.faults.lose_status_share = 1.0
+    call = anna.world.place(TRANSFER, "+12125550100", hang_up=HangUp("asked", 0.5))
+    await call.wait_ended()
+    await anna.kept(call.sid)
+    assert (await anna.world.record(call))["callback"]["id"] is None
+    await anna.cancels()
     await anna.ends()

@@ -32,3 +32,20 @@ async def test_an_agent_who_is_not_reached_after_a_dial_of_their_own_keeps_the_t
     await anna.waits_for("talking")
     await anna.cancels()
     await anna.ends()
+
+
+@with_agent()
+async def test_no_buyer_is_rung_for_a_caller_whose_phone_is_not_picked_up(anna: Anna) -> None:
+    anna.world.carrier.phone(CALLER, PhoneScript(ring_s=4.0, result="no_answer"), PATIENT)
+    await anna.opens()
+    await anna.does("bridge", {"caller": "call"})
+    await anna.waits_for("connecting")
+    shown = await anna.waits_for("offered")
+    assert shown["way"] is None
+    assert [leg.label for leg in anna.world.carrier.outbound] == ["agent-1", "caller-1"]
+    await anna.does("bridge", {"caller": "call"})
+    await anna.waits_for("talking")
+    assert [leg.label for leg in anna.world.carrier.outbound][2:] == ["agent-2", "caller-2", "buyer-1"]
+    await anna.cancels()
+    await anna.ends()
+    anna.world.carrier.hang_up(CALLER)

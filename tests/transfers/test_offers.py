@@ -110,6 +110,7 @@ async def test_an_agents_own_dial_is_recorded_with_its_window_and_its_result(ann
     shown = await anna.does("dialled", {"result": "no_answer"})
     assert (shown["state"], shown["offer"]["buyer"]) == ("offered", "contactability")
     await anna.does("dialled")
+    await anna.passes(65)
     await anna.does("dialled", {"result": "bridged", "talk_s": 61})
     record = await anna.ends()
     assert [(a["buyer"], a["number"], a["result"]) for a in record["attempts"]] == [

@@ -38,3 +38,14 @@ async def test_nobody_is_asked_for_a_caller_who_may_be_rung_nowhere_any_more(ann
     await anna.cancels()
     anna.world.carrier.hang_up("+15125550177")
     await anna.ends()
+
+
+@with_agent()
+async def test_a_talk_longer_than_the_time_since_the_dial_is_refused(anna: Anna) -> None:
+    await anna.opens()
+    await anna.does("dialled")
+    await anna.passes(30)
+    status, refusal = await anna.ask("POST", f"/transfers/{anna.id}/dialled", {"result": "bridged", "talk_s": 90})
+    assert (status, "cannot have talked that long" in refusal["detail"]) == (409, True)
+    await anna.does("dialled", {"result": "bridged", "talk_s": 28})
+    assert (await anna.ends())["bridged_s"] == 28
