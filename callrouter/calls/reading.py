@@ -87,7 +87,13 @@ def with_sale(found: Mapping[str, Any], sale: Mapping[str, Any]) -> dict[str, An
     merged = {**found, "sale": {**sale, **remedy}}
     if sale.get("callback") and (sale.get("sid") == found["sid"] or _waited_for(found, sale)):
         merged["callback"] = _callback(sale["callback"])
+    elif sale.get("state") == "sold" and _waited_for_sale(found):
+        merged["callback"] = {"id": None, "due_at": None, "why": "the lead was sold"}
     return merged
+
+
+def _waited_for_sale(found: Mapping[str, Any]) -> bool:
+    return bool((found.get("callback") or {}).get("why") == AFTER_SALE.removeprefix("none: "))
 
 
 def _sale_id(found: Mapping[str, Any] | None) -> str | None:
@@ -103,8 +109,7 @@ def _under_way(job: Job) -> dict[str, Any]:
 
 def _waited_for(found: Mapping[str, Any], sale: Mapping[str, Any]) -> bool:
     """Whether the callback of this call hung on the sale of an earlier one, which was under way when it ended."""
-    depends = (found.get("callback") or {}).get("why") == AFTER_SALE.removeprefix("none: ")
-    return depends and found.get("ended_at") is not None and bool(sale["at"] >= found["ended_at"])
+    return _waited_for_sale(found) and found.get("ended_at") is not None and bool(sale["at"] >= found["ended_at"])
 
 
 def _promised(found: Mapping[str, Any]) -> bool:

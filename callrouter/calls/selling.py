@@ -82,8 +82,13 @@ def _stand_by(call: Call, at: Setting, *, may_ask_again: bool) -> Step:
         return Step(call, None)
     call = moved(call, CallState.OPEN, offers=alive)
     if was is not CallState.OPEN:
-        call = call.noted(at.now, "open", f"{len(alive)} offers in hand")
+        call = call.noted(at.now, "open", f"{counted(len(alive))} in hand")
     return Step(call, None, expired=expired)
+
+
+def counted(offers: int) -> str:
+    """``1 offer``, ``2 offers``."""
+    return f"{offers} offer{'' if offers == 1 else 's'}"
 
 
 def failed_buyers(call: Call) -> list[str]:

@@ -156,6 +156,8 @@ def dialled_in(call: Call, leg_sid: str, number: str | None, at: Setting) -> Ste
 def bridged(call: Call, meeting: Meeting, at: Setting) -> Step:
     """Bring agent and caller into a room; the buyer is rung when both are there."""
     transfer = _of(call)
+    if transfer.way is Way.BRIDGE:
+        return Step(call, None)  # asked twice
     if transfer.way is not None:
         raise NotNow("this transfer goes another way already", "open a new one")
     if call.state not in (CallState.OPEN, CallState.AUCTION) or not (call.offers or _asking(call)):

@@ -7,7 +7,7 @@ caller should hear now.
 
 from callrouter.calls import transferring
 from callrouter.calls.closing import close
-from callrouter.calls.selling import begin_auction, go_on, standing
+from callrouter.calls.selling import begin_auction, counted, go_on, standing
 from callrouter.calls.setting import Setting, Step
 from callrouter.calls.states import moved
 from callrouter.carrier.seam import (
@@ -91,7 +91,7 @@ def auction_closed(call: Call, auction_no: int, offers: tuple[Offer, ...], close
     if not asked or run is None or run.no != auction_no or run.closed_at is not None:
         return Step(call, standing(call, at))
     run = run.model_copy(update={"closed_at": at.now, "offers": len(offers)})
-    call = call.replaced(auction=run).noted(at.now, "auction_closed", f"{len(offers)} offers, {closed_by}")
+    call = call.replaced(auction=run).noted(at.now, "auction_closed", f"{counted(len(offers))}, {closed_by}")
     if transfer is not None:
         return transferring.gathered(call, offers, at)
     call = call.replaced(offers=offers)

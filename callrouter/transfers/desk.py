@@ -123,7 +123,7 @@ class Desk:
 
     async def bridge(self, sid: str, wanted: BridgeWanted, by: Holder) -> TransferShown:
         """Bring agent and caller into a room and ring the buyer."""
-        call = await self._of(sid, by)
+        call = await self._open(sid, by)
         plan = self._plan(call)
         if call.transfer is None:
             raise NotFound(sid)
@@ -148,13 +148,13 @@ class Desk:
 
     async def following(self, sid: str, by: Holder) -> TransferShown:
         """Pass the present offer, or the buyer that rings or talks, over for the next one."""
-        call = await self._of(sid, by)
+        call = await self._open(sid, by)
         await self._done(sid, transferring.following, by)
         return await self._decided(sid, self._plan(call).auction.deadline_s + ANSWER_S, by)
 
     async def complete(self, sid: str, by: Holder) -> TransferShown:
         """The agent leaves; caller and buyer go on."""
-        await self._of(sid, by)
+        await self._open(sid, by)
         return await self._done(sid, transferring.completed, by)
 
     async def cancel(self, sid: str, by: Holder) -> TransferShown:
@@ -164,9 +164,7 @@ class Desk:
 
     async def dialled(self, sid: str, wanted: DialledWanted, by: Holder) -> TransferShown:
         """The agent dials the shown number herself, or says what came of it."""
-        call = await self._of(sid, by)
-        if call.state is CallState.ENDED:
-            raise TransferRefused("this transfer has ended", "open a new one")
+        call = await self._open(sid, by)
         if wanted.result is None:
             return await self._done(sid, transferring.own_dial, by)
         result = AttemptResult(wanted.result)
@@ -175,6 +173,13 @@ class Desk:
         if result is AttemptResult.BRIDGED and talk_s is None and attempt is not None:
             raise TransferRefused("how long they talked is not known", "give talk_s with bridged")
         return await self._done(sid, lambda c, at: transferring.own_dial_ended(c, result, talk_s, at), by)
+
+    async def _open(self, sid: str, by: Holder) -> Call:
+        """One that has not ended: what agents do with others would be lost without a word."""
+        call = await self._of(sid, by)
+        if call.state is CallState.ENDED:
+            raise TransferRefused("this transfer has ended", "open a new one")
+        return call
 
     async def _done(self, sid: str, decide: Decide, by: Holder) -> TransferShown:
         try:

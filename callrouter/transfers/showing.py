@@ -27,7 +27,7 @@ def shown(call: Call, plan: Plan, replies: Mapping[str, BuyerResult], now: float
     attempt = call.attempt if call.attempts and call.attempts[-1].answered_at is not None else None
     ended_at = attempt.ended_at if attempt else None
     talk_s = (
-        max(0.0, (ended_at if ended_at is not None else now) - attempt.answered_at)
+        round(max(0.0, (ended_at if ended_at is not None else now) - attempt.answered_at), 3)
         if attempt is not None and attempt.answered_at is not None
         else None
     )

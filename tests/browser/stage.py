@@ -16,7 +16,7 @@ OPS_TOKEN = "ops-token-of-the-console"
 TOKENS = f"agent:anna:{AGENT_TOKEN},ops:olga:{OPS_TOKEN}"
 FIRST, SECOND = "+16505550101", "+16505550102"
 ANNAS_PHONE = "+15125550177"
-OFFER_S = 14
+OFFER_S = 20.0
 """An offer is asked for anew one second before there is just time enough left to ring its buyer, which is 12 s."""
 MIN_TALK_S = 5
 QUICK = CarrierTimings(

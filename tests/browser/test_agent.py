@@ -145,11 +145,11 @@ async def test_an_agent_dials_the_number_herself_and_says_what_came_of_it(
     await screen.heads("Dial letsmakealead")
     await screen.says("+1 650 555 0101")
     await looks.taken(screen, "agent-own-dial")
-    await screen.page.get_by_label("min", exact=True).fill("1")
-    await screen.page.get_by_label("sec", exact=True).fill("30")
+    await screen.page.get_by_label("min", exact=True).fill("0")
+    await screen.page.get_by_label("sec", exact=True).fill("6")
     await screen.button("They talked").click()
     await screen.heads("Qualified")
-    await screen.says("letsmakealead and the caller talked for 1:30")
+    await screen.says("letsmakealead and the caller talked for 0:06")
 
 
 @pytest.mark.parametrize("roles", [["ops"], ["ops", "agent"]])

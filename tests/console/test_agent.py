@@ -246,6 +246,7 @@ async def test_the_agent_dials_herself_and_says_what_came_of_it(anna: Anna) -> N
         status, text = await screen.presses("dialled")
         assert status == 200
         assert "Dial letsmakealead" in text
+        await anna.passes(125)
         status, text = await screen.presses("dialled", result="bridged", talk_min="2", talk_sec="0")
         assert status == 200
         assert "Qualified" in text

@@ -186,3 +186,27 @@ async def test_cancelling_lets_the_buyer_go_and_gives_the_caller_back(anna: Anna
     room = anna.room
     assert room.ended_at is None
     anna.world.carrier.hang_up(ANNAS_PHONE)
+
+
+@with_agent()
+async def test_a_bridge_that_is_asked_for_twice_is_made_once(anna: Anna) -> None:
+    await anna.opens()
+    caller = anna.caller_on_line()
+    await anna.does("bridge", {"caller_call_sid": caller.sid})
+    await anna.does("bridge", {"caller_call_sid": caller.sid})
+    await anna.waits_for("talking")
+    assert [leg.label for leg in anna.world.carrier.outbound] == ["agent-1", "buyer-1"]
+    await anna.does("complete")
+    caller.hang_up()
+    await anna.ends()
+
+
+@with_agent()
+async def test_what_an_agent_does_with_a_transfer_that_is_over_is_refused_in_words(anna: Anna) -> None:
+    await anna.opens()
+    await anna.cancels()
+    await anna.ends()
+    for act in ("bridge", "next", "complete", "dialled"):
+        status, refusal = await anna.ask("POST", f"/transfers/{anna.id}/{act}", {})
+        assert (status, refusal["detail"]) == (409, "this transfer has ended; open a new one"), act
+    assert (await anna.cancels())["outcome"] == "abandoned"
