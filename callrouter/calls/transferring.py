@@ -73,16 +73,14 @@ def gathered(call: Call, offers: tuple[Offer, ...], at: Setting) -> Step:
     transfer = _of(call)
     caching = [name for name, entry in at.plan.call_buyers.items() if entry.caches_bid]
     transfer = transfer.with_first_bids(offers, caching)
-    first = {bid.buyer: bid.expires_at for bid in transfer.first_bids}
     dialled = {attempt.offer.buyer for attempt in call.attempts} | set(transfer.passed_over)
-    kept = tuple(_first_expiry(offer, first) for offer in offers if offer.buyer not in dialled)
+    kept = tuple(
+        offer.model_copy(update={"expires_at": transfer.lives_until(offer)})
+        for offer in offers
+        if offer.buyer not in dialled
+    )
     call = call.replaced(transfer=transfer, offers=tuple(offer for offer in kept if offer.expires_at > at.now))
     return go_on(call, at, may_ask_again=False) if call.state is CallState.AUCTION else Step(call, None)
-
-
-def _first_expiry(offer: Offer, first: dict[str, float]) -> Offer:
-    expires_at = min(offer.expires_at, first.get(offer.buyer, offer.expires_at))
-    return offer.model_copy(update={"expires_at": expires_at})
 
 
 def renew_at(call: Call, at: Setting) -> float | None:

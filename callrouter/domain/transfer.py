@@ -1,6 +1,7 @@
 """A warm transfer: an agent has the caller and hands them over, with the buyer on the line."""
 
 from collections.abc import Iterable
+from decimal import Decimal
 from enum import StrEnum
 
 from callrouter.domain.offer import Offer
@@ -87,7 +88,13 @@ class FirstBid(Value):
     """What a buyer that caches its bids first offered: a repeated ping brings the same bid, not a new window."""
 
     buyer: str
+    number: str
+    payout: Decimal
     expires_at: float
+
+    def is_of(self, offer: Offer) -> bool:
+        """Whether the offer is this bid again."""
+        return (self.buyer, self.number, self.payout) == (offer.buyer, offer.number, offer.payout)
 
 
 class Transfer(Value):
@@ -154,11 +161,15 @@ class Transfer(Value):
 
     def with_first_bids(self, offers: Iterable[Offer], caching: Iterable[str]) -> "Transfer":
         """A copy that knows when the bids of buyers that cache them first lapse."""
-        known = {bid.buyer for bid in self.first_bids}
         cached = frozenset(caching)
         new = [
-            FirstBid(buyer=offer.buyer, expires_at=offer.expires_at)
+            FirstBid(buyer=offer.buyer, number=offer.number, payout=offer.payout, expires_at=offer.expires_at)
             for offer in offers
-            if offer.buyer in cached and offer.buyer not in known
+            if offer.buyer in cached and not any(bid.is_of(offer) for bid in self.first_bids)
         ]
         return self.model_copy(update={"first_bids": (*self.first_bids, *new)})
+
+    def lives_until(self, offer: Offer) -> float:
+        """When the offer lapses, epoch seconds: a cached bid keeps its first expiry."""
+        first = next((bid.expires_at for bid in self.first_bids if bid.is_of(offer)), offer.expires_at)
+        return min(offer.expires_at, first)

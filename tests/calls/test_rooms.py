@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,7 +29,7 @@ from callrouter.carrier.seam import (
 from callrouter.domain.call import AttemptResult, Call, CallState, Outcome
 from callrouter.domain.caller import Caller
 from callrouter.domain.transfer import Agent, PartyRole, Transfer
-from tests.calls.test_transitions import CARRIER, at, offer
+from tests.calls.test_transitions import CARRIER, PLAN, at, offer
 from tests.support.virtual_time import EPOCH
 
 PHONE = "+15125550123"
@@ -134,6 +135,44 @@ def test_a_buyer_that_the_agent_sends_away_after_the_minimum_duration_pays() -> 
     call = call.with_attempt(bound)
     step = after(call, transferring.following, EPOCH + 70)
     assert (step.call.outcome, step.call.qualified) == (Outcome.BRIDGED, True)
+
+
+def talking_since(now: float, talked_s: float) -> Call:
+    """Agent, caller and buyer are in the room, and the buyer answered so long ago."""
+    return joins(with_agent_in_room(now), "buyer-1", "CAbuyer-1", now + talked_s, 3).call
+
+
+def test_the_last_pair_closes_together_but_for_a_buyer_that_may_still_be_replaced() -> None:
+    call = talking_since(EPOCH, 5)
+    soon = after(call, transferring.completed, EPOCH + 5 + PLAN.bridge.early_hangup_s - 1)
+    assert [order.label for order in soon.orders if isinstance(order, EndsRoom)] == ["caller-1"]
+    later = after(call, transferring.completed, EPOCH + 5 + PLAN.bridge.early_hangup_s)
+    assert [order.label for order in later.orders if isinstance(order, EndsRoom)] == ["caller-1", "buyer-1"]
+
+
+def test_an_agent_who_was_to_leave_and_has_not_is_let_go_with_the_caller_at_the_end() -> None:
+    call = after(talking_since(EPOCH, 5), transferring.completed, EPOCH + 30).call
+    ended = PartyChanged("TR1", "buyer-1", "CAbuyer-1", LegStatus.COMPLETED, 40)
+    left = RoomChanged("TR1", "CF1", 9, RoomEvent.LEFT, "CAbuyer-1", "buyer-1", "participant_hung_up/completed")
+    call = after(call, lambda c, s: rooms.party_changed(c, ended, s), EPOCH + 45).call
+    step = after(call, lambda c, s: rooms.room_changed(c, left, s), EPOCH + 45)
+    assert step.call.outcome is Outcome.BRIDGED
+    assert {order.label for order in step.orders if isinstance(order, Release | Tell)} == {"agent-1", "caller-1"}
+
+
+def _bridges(meeting: transferring.Meeting, call: Call, at: Setting) -> Step:
+    return transferring.bridged(call, meeting, at)
+
+
+def test_the_buyer_sees_the_callers_number_only_with_the_carriers_leave() -> None:
+    shown = {}
+    for token in (None, "leave-to-show"):
+        meeting = replace(MEETING, call_token=token)
+        call = after(opened(), partial(_bridges, meeting), EPOCH).call
+        call = joins(call, "caller-1", "CAcaller-1", EPOCH, 1).call
+        (order,) = [o for o in joins(call, "agent-1", "CAagent-1", EPOCH, 2).orders if isinstance(o, CallIn)]
+        shown[token] = (order.caller_id, order.call_token)
+    assert shown == {None: ("+18885550101", None), "leave-to-show": (PHONE, "leave-to-show")}
 
 
 moments = st.floats(min_value=0.1, max_value=20)

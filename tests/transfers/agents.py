@@ -111,6 +111,18 @@ class Anna:
 
         await until_so(there, talk_s + 60)
 
+    async def waits_for_offer(self, payout: str) -> dict[str, Any]:
+        """The transfer when the offer in hand pays this."""
+        shown: dict[str, Any] = {}
+
+        async def there() -> bool:
+            nonlocal shown
+            shown = await self.sees()
+            return shown["offer"] is not None and shown["offer"]["payout"] == payout
+
+        await until_so(there, 60)
+        return shown
+
     async def cancels(self) -> dict[str, Any]:
         """Gives it up."""
         status, shown = await self.ask("DELETE", f"/transfers/{self.id}")

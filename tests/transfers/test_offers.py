@@ -131,3 +131,14 @@ async def test_an_offer_that_lapses_while_the_agents_phone_rings_is_renewed(anna
     assert record["attempts"][0]["offer_age_s"] < 19
     await anna.cancels()
     await anna.ends()
+
+
+@with_agent(caching())
+async def test_a_new_bid_of_a_buyer_that_caches_bids_has_a_window_of_its_own(anna: Anna) -> None:
+    await anna.opens()
+    await anna.later(31)
+    anna.world.lmal.answer = offers("44.00", FIRST)
+    shown = await anna.waits_for_offer("44.00")
+    assert shown["offer"]["expires_in_s"] > 10
+    await anna.cancels()
+    await anna.ends()
