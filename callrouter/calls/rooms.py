@@ -17,6 +17,7 @@ from callrouter.carrier.seam import (
     EnterRoom,
     HangUp,
     LeftRoom,
+    LeftWhy,
     LegStatus,
     Order,
     PartyChanged,
@@ -30,10 +31,7 @@ from callrouter.domain.transfer import Party, PartyRole, Transfer, Way
 CONFIRM_S = 4.0
 """How long an order may go unconfirmed before the carrier is asked what came of it."""
 MAX_ORDERS = 3
-HUNG_UP = "participant_hung_up"
-"""Why a leg left when its owner hung up."""
-ROOM_ENDED = "moderator_ended_conference"
-"""Why a leg left when somebody else's leaving ended the room."""
+_FAILURES = frozenset({LegStatus.BUSY, LegStatus.NO_ANSWER, LegStatus.CANCELED})
 
 
 def room_changed(call: Call, event: RoomChanged, at: Setting) -> Step:
@@ -53,7 +51,7 @@ def room_changed(call: Call, event: RoomChanged, at: Setting) -> Step:
         case RoomEvent.JOINED:
             return joined(call, party.label, at)
         case RoomEvent.LEFT:
-            return _left_room(call, party.label, event.why, at)
+            return _left_room(call, party.label, event.why, event.leg_status, at)
         case _:
             return Step(call, None)
 
@@ -232,34 +230,23 @@ def _on_attempt(call: Call, no: int, event: PartyChanged, at: Setting) -> Call:
     )
 
 
-def _left_room(call: Call, label: str, why: str | None, at: Setting) -> Step:
+def _left_room(call: Call, label: str, why: LeftWhy | None, leg: LegStatus | None, at: Setting) -> Step:
     transfer = call.transfer
     party = transfer.party(label) if transfer else None
     if transfer is None or party is None or party.over:
         return Step(call, None)
     if party.role is PartyRole.BUYER and party.joined_at is not None:
         # Its own report has the length that counts for money, and is on its way; the sweeper asks if it is not.
-        call = _marked_gone(call, party, why, at)
+        call = _marked_gone(call, party, why.value if why else None, at)
         attempt = next((a for a in call.attempts if a.no == party.no), None)
         if attempt is None or attempt.leg_s is None:
             return Step(call, None)
         return buyer_gone(call, party.no, LegStatus.COMPLETED, attempt.leg_s, at)
-    if not party.address and _reason(why) != HUNG_UP:
+    if not party.address and why is not LeftWhy.HUNG_UP:
         return Step(call, None)  # a live call that left the room: its line asks what next
-    status = LegStatus.COMPLETED if party.joined_at is not None else _failed_as(why)
-    return gone(call.noted(at.now, "party_why", f"{label} {why}"), label, status, None, at)
-
-
-def _reason(why: str | None) -> str | None:
-    """Why a leg left, without the status that may stand behind it."""
-    return why.partition("/")[0] if why else None
-
-
-def _failed_as(why: str | None) -> LegStatus:
-    for status in (LegStatus.BUSY, LegStatus.NO_ANSWER, LegStatus.CANCELED):
-        if why and why.endswith(status.value):
-            return status
-    return LegStatus.FAILED
+    failed = leg if leg in _FAILURES else LegStatus.FAILED
+    status = LegStatus.COMPLETED if party.joined_at is not None else failed
+    return gone(call.noted(at.now, "party_why", f"{label} {why.value if why else 'unknown'}"), label, status, None, at)
 
 
 def _marked_gone(call: Call, party: Party, why: str | None, at: Setting) -> Call:
@@ -298,9 +285,9 @@ def _ended_by(call: Call, no: int) -> Literal["caller", "buyer"] | None:
     """Who ended the talk. When the last pair closes together, only the room says which of the two hung up."""
     transfer = call.transfer
     party = transfer.party(f"{PartyRole.BUYER.value}-{no}") if transfer else None
-    reason = _reason(party.why_left) if party is not None else None
-    if reason in (HUNG_UP, ROOM_ENDED):
-        return "buyer" if reason == HUNG_UP else "caller"
+    why = party.why_left if party is not None else None
+    if why in (LeftWhy.HUNG_UP, LeftWhy.ROOM_ENDED):
+        return "buyer" if why == LeftWhy.HUNG_UP else "caller"
     if call.gone_at is not None:
         return "caller"
     return "buyer" if transfer is None or transfer.completed_at is None else None

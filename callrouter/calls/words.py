@@ -99,5 +99,24 @@ def party_words(label: str) -> str:
     return f"the {role}{f' (leg {no})' if no not in ('', '1') else ''}"
 
 
+_LEFT: Mapping[str, str] = {
+    "hung_up": "hung up",
+    "room_ended": "the room ended",
+    "let_go": "was let go",
+    "not_reached": "was not reached",
+    "other": "",
+    "completed": "",
+    "no-answer": "did not answer",
+    "busy": "was busy",
+    "failed": "could not be called",
+    "canceled": "was let go",
+}
+
+
+def left_words(why: str | None) -> str:
+    """Why a leg of a room left, or nothing where that says nothing."""
+    return _LEFT.get(why, _plain(why)) if why else ""
+
+
 def _plain(code: str) -> str:
     return code.replace("_", " ")

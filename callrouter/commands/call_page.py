@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from callrouter.calls.words import event_words, way_words
+from callrouter.calls.words import event_words, left_words, way_words
 from callrouter.commands.tables import clock_time, money, table
 
 Record = Mapping[str, Any]
@@ -138,7 +138,7 @@ def _legs(call: Record) -> str:
     rows = [
         (
             f"{p['role']} {p['no']}", since(p["ordered_at"]), since(p["ringing_at"]), since(p["answered_at"]),
-            since(p["joined_at"]), since(p["left_at"]), (p["why_left"] or "").replace("_", " "),
+            since(p["joined_at"]), since(p["left_at"]), left_words(p["why_left"]),
         )
         for p in call["transfer"]["parties"]
     ]  # fmt: skip

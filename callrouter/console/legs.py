@@ -1,7 +1,6 @@
 """The legs of a warm transfer for the call page: when each was called, rang, was in the room, and left. Pure."""
 
-from typing import Any
-
+from callrouter.calls.words import left_words
 from callrouter.console.moments import Moments, Record
 
 _Span = tuple[float, float, str, str, str]
@@ -36,7 +35,7 @@ def _leg(party: Record, moments: Moments) -> tuple[str, list[_Span], list[_Momen
         (start, max(start, end), f"leg-{label.split()[0]}", label, words)
         for (start, label, words), end in zip(begun, ends, strict=False)
     ]
-    why: Any = party.get("why_left")
+    why = left_words(party.get("why_left"))
     left = [] if at["left"] is None else [(end_s, "end", f"leaves{f': {why}' if why else ''}")]
     number = int(party.get("no") or 1)
     name = NAMES.get(role, role)

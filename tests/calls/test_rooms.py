@@ -16,6 +16,7 @@ from callrouter.carrier.seam import (
     EndsRoom,
     InRoom,
     LeftRoom,
+    LeftWhy,
     Leg,
     LegStatus,
     PartyChanged,
@@ -102,7 +103,7 @@ def test_the_caller_is_put_on_hold_while_it_rings_and_taken_off_when_the_buyer_i
 
 def test_a_late_join_does_not_bring_back_who_has_left() -> None:
     call = with_agent_in_room(EPOCH)
-    left = RoomChanged("TR1", "CF1", 9, RoomEvent.LEFT, "CAagent-1", "agent-1", "participant_hung_up")
+    left = RoomChanged("TR1", "CF1", 9, RoomEvent.LEFT, "CAagent-1", "agent-1", LeftWhy.HUNG_UP)
     call = after(call, lambda c, s: rooms.room_changed(c, left, s), EPOCH + 3).call
     again = joins(call, "agent-1", "CAagent-1", EPOCH + 4, 5)
     assert again.call.transfer is not None
@@ -153,7 +154,7 @@ def test_the_last_pair_closes_together_but_for_a_buyer_that_may_still_be_replace
 def test_an_agent_who_was_to_leave_and_has_not_is_let_go_with_the_caller_at_the_end() -> None:
     call = after(talking_since(EPOCH, 5), transferring.completed, EPOCH + 30).call
     ended = PartyChanged("TR1", "buyer-1", "CAbuyer-1", LegStatus.COMPLETED, 40)
-    left = RoomChanged("TR1", "CF1", 9, RoomEvent.LEFT, "CAbuyer-1", "buyer-1", "participant_hung_up/completed")
+    left = RoomChanged("TR1", "CF1", 9, RoomEvent.LEFT, "CAbuyer-1", "buyer-1", LeftWhy.HUNG_UP)
     call = after(call, lambda c, s: rooms.party_changed(c, ended, s), EPOCH + 45).call
     step = after(call, lambda c, s: rooms.room_changed(c, left, s), EPOCH + 45)
     assert step.call.outcome is Outcome.BRIDGED
@@ -184,9 +185,7 @@ room_events = st.builds(
     labels,
     seqs,
     st.sampled_from(list(RoomEvent)),
-    st.sampled_from(
-        (None, "participant_hung_up/completed", "participant_add_failed/no-answer", "conference_ended_via_api")
-    ),
+    st.sampled_from((None, *LeftWhy)),
 )
 party_events = st.builds(
     lambda label, status, leg_s: PartyChanged("TR1", label, f"CA{label}", status, leg_s),

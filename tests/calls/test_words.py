@@ -4,8 +4,8 @@ import ast
 from pathlib import Path
 
 import callrouter
-from callrouter.calls.words import EVENTS, event_words, party_words, way_words
-from callrouter.carrier.seam import LegStatus
+from callrouter.calls.words import EVENTS, event_words, left_words, party_words, way_words
+from callrouter.carrier.seam import LeftWhy, LegStatus
 from callrouter.domain.transfer import Way
 
 ROOT = Path(callrouter.__file__).parent
@@ -50,3 +50,13 @@ def test_legs_and_ways_have_words() -> None:
         "the buyer of dial 3",
     ]
     assert all(way_words(way.value).startswith(way.value.split("_")[0]) for way in Way)
+
+
+def test_every_way_of_leaving_a_room_has_words() -> None:
+    """None of the carrier's own words reaches a reader."""
+    for why in (*LeftWhy, *LegStatus):
+        if isinstance(why, LegStatus) and not why.final:
+            continue
+        assert "_" not in left_words(why.value)
+        assert "-" not in left_words(why.value)
+    assert left_words(None) == ""

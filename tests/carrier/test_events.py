@@ -2,7 +2,7 @@
 
 import pytest
 
-from callrouter.carrier.seam import LegStatus, PartyChanged, PinEntered, RoomChanged, RoomEvent
+from callrouter.carrier.seam import LeftWhy, LegStatus, PartyChanged, PinEntered, RoomChanged, RoomEvent
 from callrouter.carrier.twilio import events
 from callrouter.carrier.twilio.events import BadWebhook
 
@@ -41,21 +41,28 @@ def test_the_end_of_a_room_is_nobodys() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "why"),
+    ("said", "why", "status"),
     [
-        ({"ReasonParticipantLeft": "participant_hung_up"}, "participant_hung_up"),
+        ({"ReasonParticipantLeft": "participant_hung_up"}, LeftWhy.HUNG_UP, None),
+        ({"ReasonParticipantLeft": "moderator_ended_conference"}, LeftWhy.ROOM_ENDED, None),
+        ({"ReasonParticipantLeft": "conference_ended_via_api"}, LeftWhy.ROOM_ENDED, None),
+        ({"ReasonParticipantLeft": "participant_updated_via_api"}, LeftWhy.LET_GO, None),
         (
             {"ReasonParticipantLeft": "participant_add_failed", "ParticipantCallStatus": "no-answer"},
-            "participant_add_failed/no-answer",
+            LeftWhy.NOT_REACHED,
+            LegStatus.NO_ANSWER,
         ),
-        ({"ParticipantCallStatus": "busy"}, "busy"),
-        ({}, None),
+        ({"ReasonParticipantLeft": "a_word_of_next_year"}, LeftWhy.OTHER, None),
+        ({"ParticipantCallStatus": "busy"}, None, LegStatus.BUSY),
+        ({}, None, None),
     ],
 )
-def test_why_somebody_left_is_kept_in_the_carriers_words(said: dict[str, str], why: str | None) -> None:
+def test_why_somebody_left_is_read_in_our_words(
+    said: dict[str, str], why: LeftWhy | None, status: LegStatus | None
+) -> None:
     read = events.room_changed(ROOM | {"StatusCallbackEvent": "participant-leave"} | said, CALL)
     assert read is not None
-    assert read.why == why
+    assert (read.why, read.leg_status) == (why, status)
 
 
 @pytest.mark.parametrize("event", ["conference-start", "participant-mute", "participant-modify", "of-tomorrow", ""])

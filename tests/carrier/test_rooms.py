@@ -18,6 +18,7 @@ from callrouter.carrier.seam import (
     HangUp,
     InRoom,
     LeftRoom,
+    LeftWhy,
     LegChanged,
     LegStatus,
     Order,
@@ -79,7 +80,7 @@ async def test_a_leg_that_is_called_in_is_in_the_room_when_it_answers(clock: Vir
         assert (room.room_sid, room.legs) == (said.room_sid, (InRoom(said.leg_sid, "agent-1", held=False),))
         at.simulated.hang_up(AGENT)
         left = await at.until_seen("agent-1", RoomEvent.LEFT)
-        assert (left.why or "").startswith("participant_hung_up")
+        assert left.why is LeftWhy.HUNG_UP
         await at.settled()
         assert await at.carrier.room(ROOM) is None
 
@@ -211,7 +212,7 @@ async def test_a_leg_that_does_not_come_is_reported_with_the_reason(
         at.simulated.phone(BUYER, script)
         await done(at, BUYER_IN)
         left = await at.until_seen("buyer-1", RoomEvent.LEFT)
-        assert left.why == f"participant_add_failed/{status.value}"
+        assert (left.why, left.leg_status) == (LeftWhy.NOT_REACHED, status)
         at.simulated.hang_up(AGENT)
         await at.settled()
         parties = [r for r in at.told.reports if isinstance(r, PartyChanged) and r.label == "buyer-1"]

@@ -142,6 +142,19 @@ class RoomEvent(StrEnum):
     ENDED = "ended"
 
 
+class LeftWhy(StrEnum):
+    """Why a leg is not in its room any more."""
+
+    HUNG_UP = "hung_up"
+    ROOM_ENDED = "room_ended"
+    """Somebody else's leaving ended the room."""
+    LET_GO = "let_go"
+    """We took it out."""
+    NOT_REACHED = "not_reached"
+    """It never came."""
+    OTHER = "other"
+
+
 @dataclass(frozen=True)
 class RoomChanged:
     """A room's own report. Unordered, repeated and sometimes lost; ``seq`` orders those of one room."""
@@ -153,8 +166,10 @@ class RoomChanged:
     leg_sid: str = ""
     """Whose leg; empty when the room ended."""
     label: str = ""
-    why: str | None = None
-    """Why it left, in the carrier's words."""
+    why: LeftWhy | None = None
+    """Why it left."""
+    leg_status: LegStatus | None = None
+    """How its leg stood when it left."""
 
     @property
     def event_id(self) -> str:

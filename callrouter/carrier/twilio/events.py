@@ -14,6 +14,7 @@ from callrouter.carrier.seam import (
     DialStatus,
     HoldPolled,
     LeftRoom,
+    LeftWhy,
     LegChanged,
     LegStatus,
     PartyChanged,
@@ -52,6 +53,13 @@ _ROOM_EVENT = {
 }
 _CALL = re.compile(r"TR[0-9a-f]{32}")
 _LABEL = re.compile(r"(agent|caller|buyer)-[0-9]{1,3}")
+_LEFT_WHY = {
+    "participant_hung_up": LeftWhy.HUNG_UP,
+    "moderator_ended_conference": LeftWhy.ROOM_ENDED,
+    "conference_ended_via_api": LeftWhy.ROOM_ENDED,
+    "participant_updated_via_api": LeftWhy.LET_GO,
+    "participant_add_failed": LeftWhy.NOT_REACHED,
+}
 _CALLER_THERE = frozenset({"ringing", "in-progress", "queued", "initiated"})
 
 Params = Mapping[str, str]
@@ -161,6 +169,7 @@ def room_changed(params: Params, call: str) -> RoomChanged | None:
         leg_sid="" if ended else _sid(params),
         label="" if ended else _label_of_ours(params.get("ParticipantLabel", "")),
         why=_why_left(params) if what is RoomEvent.LEFT else None,
+        leg_status=_LEG_STATUS.get(params.get("ParticipantCallStatus", "")) if what is RoomEvent.LEFT else None,
     )
 
 
@@ -217,9 +226,9 @@ def _label_of_ours(raw: str) -> str:
     return raw if _LABEL.fullmatch(raw) else ""
 
 
-def _why_left(params: Params) -> str | None:
-    said = (params.get("ReasonParticipantLeft", ""), params.get("ParticipantCallStatus", ""))
-    return "/".join(word[:40] for word in said if word) or None
+def _why_left(params: Params) -> LeftWhy | None:
+    said = params.get("ReasonParticipantLeft", "")
+    return _LEFT_WHY.get(said, LeftWhy.OTHER) if said else None
 
 
 def _whole(raw: str | None) -> int | None:
