@@ -195,7 +195,10 @@ def transfer_routes(door: Door, desk: TransferDesk, clock: Clock, own_numbers: C
 
 _OWN = "An agent's token finds only the transfers that it opened."
 _OPENED = "201 with an offer, or while buyers are still asked; 200 when nobody wants the caller at this moment."
-_BRIDGE = ("Bring agent and caller into a room and ring the buyer", "While it rings the caller hears music.")
+_BRIDGE = (
+    "Bring agent and caller into a room",
+    "When both are there the buyer is rung; while it rings the caller hears music.",
+)
 _COMPLETE = ("The agent leaves", "Caller and buyer go on by themselves.")
 _NEXT = ("The next offer", "The present one, or the buyer that rings or talks, is passed over.")
 _DIALLED = ("The agent dials the shown number herself", "Then again with what came of it: ``result`` and ``talk_s``.")

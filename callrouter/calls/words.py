@@ -43,7 +43,7 @@ EVENTS: Mapping[str, str] = {
     "caller_unheld": "the caller hears the others again",
     "agent_gone": "the agent's line drops: {detail}",
     "agent_not_reached": "the agent's phone is not picked up; the transfer stands as before",
-    "caller_not_reached": "the caller's phone is not picked up; the agent goes on as if merged",
+    "caller_not_reached": "the caller's phone is not picked up; the agent is let go, the transfer stands as before",
     "dial_called_off": "the agent calls dial {detail} off",
     "handed_over": "the agent leaves caller and buyer to themselves",
     "cancelled": "the agent gives it up",

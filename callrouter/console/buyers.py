@@ -56,7 +56,6 @@ class Card:
 
     plan: str
     buyer: str
-    adapter: str
     status: str
     tone: str
     why: str
@@ -80,7 +79,6 @@ def card(shown: Mapping[str, Any], now: float) -> Card:
     return Card(
         plan=shown["plan"],
         buyer=shown["buyer"],
-        adapter=f"{shown['adapter']}, {str(shown['mode']).replace('_', ' ')}",
         status=status,
         tone=tone,
         why=why,

@@ -14,7 +14,6 @@ from callrouter.console.events import live
 from callrouter.console.moments import Moments, Record, events, offer_of
 from callrouter.console.pages import HOME, OPERATIONS, fragment, guarded, render
 from callrouter.console.plain_words import (
-    FAMILIES,
     KINDS,
     OUTCOMES,
     STATES,
@@ -42,7 +41,6 @@ class Answer:
     auction: str
     buyer: str
     family: str
-    family_words: str
     words: str
     code: str
     said: str
@@ -68,7 +66,6 @@ def _answer(step: str, result: Record, record: Record) -> Answer:
         auction=step,
         buyer=result["buyer"],
         family=family_of(reason),
-        family_words=FAMILIES.get(family_of(reason), "Still open"),
         words=reason_words(reason),
         code=str(reason or "open"),
         said=" ".join(str(part) for part in (result.get("buyer_code"), result.get("detail")) if part) or "–",

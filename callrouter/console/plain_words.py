@@ -53,14 +53,6 @@ REASONS: Mapping[str, str] = {
     Reason.REJECTED_OVER_CAP: "offered more than its dollar cap has left",
 }
 
-FAMILIES: Mapping[str, str] = {
-    Family.OFFER: "Offer",
-    Family.NO_OFFER: "No offer",
-    Family.ERROR: "Error at the buyer or on the way",
-    Family.NOT_CALLED: "Not asked, by our own rules",
-    Family.REJECTED: "Offer refused by us",
-}
-
 RESULTS: Mapping[str, str] = {
     "bridged": "talked with the caller",
     "early_hangup": "hung up within seconds",

@@ -37,8 +37,6 @@ class Session:
     """The name of the API token."""
     csrf: str
     """What every form of this session carries."""
-    ends_at: float
-    """Epoch seconds."""
 
 
 class _Kept(BaseModel):
@@ -111,7 +109,7 @@ def csrf_holds(session: Session, given: str) -> bool:
 
 
 def _session(digest: str, kept: _Kept, token: ApiToken) -> Session:
-    return Session(digest, token.role, token.name, kept.csrf, kept.started_at + LONGEST_S)
+    return Session(digest, token.role, token.name, kept.csrf)
 
 
 def _configured(token_digest: str, tokens: Sequence[ApiToken]) -> ApiToken | None:

@@ -103,7 +103,6 @@ class Drawing:
     width: float
     height: float
     left: float
-    right: float
     lanes: tuple[Lane, ...]
     ticks: tuple[scale.Tick, ...]
     cuts: tuple[scale.Cut, ...]
@@ -126,7 +125,6 @@ def drawing(record: Record, now: float, *, fast_answer_s: float = 1.5, buyers: S
         width=WIDTH,
         height=TOP + LANE * len(tracks) + 10,
         left=LEFT,
-        right=RIGHT,
         lanes=tuple(_lane(track, TOP + LANE * no, axis) for no, track in enumerate(tracks)),
         ticks=axis.ticks,
         cuts=axis.cuts,

@@ -66,7 +66,6 @@ class TransferView:
     under: str
     tone: str
     said: str
-    buyer: str | None
     buttons: Sequence[Button]
     legs: Sequence[Leg]
     tries: Sequence[tuple[int, str, str, str]]
@@ -76,7 +75,6 @@ class TransferView:
     talks: bool
     dials_herself: bool
     can_dial: bool
-    qualified: bool
 
 
 def view_of(shown: TransferShown) -> TransferView:
@@ -96,7 +94,6 @@ def view_of(shown: TransferShown) -> TransferView:
         under=under,
         tone=tone,
         said=" ".join(words for words in said if words),
-        buyer=buyer,
         buttons=_buttons(shown),
         legs=[_leg(shown, index) for index in range(len(shown.legs))],
         tries=[
@@ -108,7 +105,6 @@ def view_of(shown: TransferShown) -> TransferView:
         talks=talks,
         dials_herself=shown.way is Way.OWN_DIALLER and shown.state is not TransferState.ENDED,
         can_dial=TransferAction.DIALLED in shown.can,
-        qualified=qualified,
     )
 
 

@@ -183,7 +183,8 @@ class Transfers(Section):
     """While the agent still talks an offer is asked for anew, this many seconds before too little of it is left to
     ring the buyer."""
     open_s: int = Field(default=600, ge=60, le=7200)
-    """After this many seconds a transfer that nobody closed is given up."""
+    """After this many seconds a transfer that nobody closed is given up; when the agent dials herself, half an hour
+    and so many seconds after that."""
     agent_ring_s: int = Field(default=25, ge=5, le=60)
     """Seconds that an agent's or a caller's phone may ring when it is called into the room."""
     payout_for: tuple[Literal["agent", "ops", "system"], ...] = ("agent", "ops", "system")

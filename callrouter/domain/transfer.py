@@ -64,7 +64,7 @@ class Party(Value):
     left_at: float | None = None
     why_left: str | None = None
     held: bool = False
-    """Whether it hears music, as the carrier last said."""
+    """Whether it hears music, as was last ordered, or as the carrier showed it since."""
     seq: int = -1
     """The number of the last event of the room that told of it: earlier ones are late."""
 

@@ -188,7 +188,7 @@ class Keys:
         return self._key("transfers", "plan", plan)
 
     def leg(self, leg_sid: str) -> str:
-        """The warm transfer that a leg of the carrier belongs to."""
+        """The warm transfer that a leg of the carrier belongs to, or JSON of who was asked for a pin on it."""
         return self._key("leg", leg_sid)
 
     @property

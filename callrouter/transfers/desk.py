@@ -122,7 +122,7 @@ class Desk:
         return found
 
     async def bridge(self, sid: str, wanted: BridgeWanted, by: Holder) -> TransferShown:
-        """Bring agent and caller into a room and ring the buyer."""
+        """Bring agent and caller into a room; the buyer is rung when both are there."""
         call = await self._open(sid, by)
         plan = self._plan(call)
         if call.transfer is None:

@@ -46,6 +46,11 @@ STANDING = "<Response><Pause length='600'/></Response>"
 NOBODY = "CA" + "0" * 32
 
 
+def room_of(at: Edge) -> str:
+    """The carrier's id of the room."""
+    return at.simulated.rooms[0].sid
+
+
 async def done(at: Edge, order: Order) -> Ordered:
     """Carry out an order that must succeed."""
     said = await at.carrier.carry_out(order, CALL, "auto")
@@ -67,7 +72,7 @@ async def test_a_leg_that_is_called_in_is_in_the_room_when_it_answers(clock: Vir
         (said,) = await called_in(at, AGENT_IN)
         joined = at.seen("agent-1", RoomEvent.JOINED)
         assert said.leg_sid
-        assert [(j.sid, j.room_sid, j.leg_sid, j.why) for j in joined] == [(CALL, said.room_sid, said.leg_sid, None)]
+        assert [(j.sid, j.room_sid, j.leg_sid, j.why) for j in joined] == [(CALL, room_of(at), said.leg_sid, None)]
         assert [
             (party.label, party.leg_sid, party.status)
             for party in sorted((r for r in at.told.reports if isinstance(r, PartyChanged)), key=lambda p: p.status)
@@ -77,7 +82,7 @@ async def test_a_leg_that_is_called_in_is_in_the_room_when_it_answers(clock: Vir
         ]
         room = await at.carrier.room(ROOM)
         assert room is not None
-        assert (room.room_sid, room.legs) == (said.room_sid, (InRoom(said.leg_sid, "agent-1", held=False),))
+        assert (room.room_sid, room.legs) == (room_of(at), (InRoom(said.leg_sid, "agent-1", held=False),))
         at.simulated.hang_up(AGENT)
         left = await at.until_seen("agent-1", RoomEvent.LEFT)
         assert left.why is LeftWhy.HUNG_UP
@@ -101,14 +106,14 @@ async def test_who_is_on_hold_hears_music_until_taken_back(clock: VirtualClock) 
     async with edge(clock, {"auto": a_plan()}) as at:
         agent, buyer = await called_in(at, AGENT_IN, BUYER_IN)
         ordered_at = clock.now()
-        await done(at, PutOnHold(agent.room_sid or "", "agent-1", agent.leg_sid or "", on=True))
+        await done(at, PutOnHold(room_of(at), "agent-1", agent.leg_sid or "", on=True))
         await at.until_seen("agent-1", RoomEvent.HELD)
         room = await at.carrier.room(ROOM)
         assert room is not None
         assert {leg.label: leg.held for leg in room.legs} == {"agent-1": True, "buyer-1": False}
         held_at = clock.now()
         await wait_until(lambda: clock.now() > held_at + 90, timeout_s=120, every_s=1)
-        await done(at, PutOnHold(agent.room_sid or "", "agent-1", agent.leg_sid or "", on=False))
+        await done(at, PutOnHold(room_of(at), "agent-1", agent.leg_sid or "", on=False))
         await at.until_seen("agent-1", RoomEvent.UNHELD)
         (leg,) = at.simulated.rooms[0].by_label("agent-1")
         heard = [s for s in leg.heard if s.kind == "hold" and s.end > held_at]
@@ -124,12 +129,12 @@ async def test_who_is_on_hold_hears_music_until_taken_back(clock: VirtualClock) 
 @virtual
 async def test_the_room_ends_with_the_leg_that_ends_it(clock: VirtualClock) -> None:
     async with edge(clock) as at:
-        agent, buyer = await called_in(at, AGENT_IN, BUYER_IN)
-        await done(at, EndsRoom(buyer.room_sid or "", "buyer-1", buyer.leg_sid or ""))
+        _, buyer = await called_in(at, AGENT_IN, BUYER_IN)
+        await done(at, EndsRoom(room_of(at), "buyer-1", buyer.leg_sid or ""))
         await wait_until(lambda: at.simulated.rest_log[-1].applied_at)
         at.simulated.hang_up(BUYER)
         ended = await at.until_seen("", RoomEvent.ENDED)
-        assert (ended.sid, ended.leg_sid, ended.room_sid) == (CALL, "", agent.room_sid)
+        assert (ended.sid, ended.leg_sid, ended.room_sid) == (CALL, "", room_of(at))
         await at.settled()
         assert at.seen("agent-1", RoomEvent.LEFT)
 
@@ -159,7 +164,7 @@ async def test_a_call_that_is_there_already_comes_in_and_is_asked_for_when_the_r
         assert (joined.leg_sid, joined.sid) == (caller.sid, CALL)
         await wait_until(lambda: caller.heard[-1].kind == "hold")
         (agent,) = await called_in(at, AGENT_IN)
-        await done(at, EndsRoom(agent.room_sid or "", "agent-1", agent.leg_sid or ""))
+        await done(at, EndsRoom(room_of(at), "agent-1", agent.leg_sid or ""))
         await wait_until(lambda: at.simulated.rest_log[-1].applied_at)
         at.simulated.hang_up(AGENT)
         await caller.wait_ended()
@@ -224,7 +229,7 @@ async def test_a_leg_that_does_not_come_is_reported_with_the_reason(
 async def test_legs_that_are_gone_are_told_from_those_that_need_another_try(clock: VirtualClock) -> None:
     async with edge(clock) as at:
         (agent,) = await called_in(at, AGENT_IN)
-        room = agent.room_sid or ""
+        room = room_of(at)
         gone: list[Order] = [
             BringIn(ROOM, "caller-1", NOBODY, starts=False),
             PutOnHold(room, "caller-1", NOBODY, on=True),

@@ -27,7 +27,7 @@ from callrouter.transfers.shown import (
 )
 
 NOW = 1_800_000_000.0
-ANN = Session("digest", Role.AGENT, "ann", "csrf-of-ann", NOW + 1000)
+ANN = Session("digest", Role.AGENT, "ann", "csrf-of-ann")
 OFFER = OfferShown(
     buyer="acme", number="+12135550190", payout=Decimal("42.50"), min_duration_s=90, expires_at=NOW + 25,
     expires_in_s=25, others=2,

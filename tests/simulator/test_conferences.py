@@ -238,4 +238,6 @@ async def test_inbound_calls_carry_a_token_and_the_caller_stays_out_of_the_callb
         scripted(s, room_document())
         call = await s.call(CallerScript(CALLER, NUMBER, hang_up=HangUp("joined", 3)))
         assert s.product.at("/voice")[0].params["CallToken"] == call.call_token
-        assert all(CALLER not in asked.params.values() for asked in s.product.at("/events"))
+        reports = s.product.at("/events")
+        assert reports
+        assert all(CALLER not in asked.params.values() for asked in reports)

@@ -211,10 +211,15 @@ def with_agent(
     return decorate
 
 
-async def deserted(world: World, alone_s: float = 12.0) -> None:
-    """Every room has ended, everybody's leg too, and nobody was alone in one for long while nothing rang."""
+LONGEST_ALONE_S = 30.0
+"""Longer than any phone rings: who is alone that long waits for nobody."""
+
+
+async def deserted(world: World) -> None:
+    """Every room has ended, everybody's leg too, and nobody was alone in one while nothing rang."""
     await wait_until(lambda: all(room.ended_at is not None for room in world.carrier.rooms), timeout_s=120)
     await wait_until(lambda: not any(leg.live for leg in world.carrier.outbound), timeout_s=120)
+    assert world.carrier.lonely(LONGEST_ALONE_S) == []
 
 
 __all__ = ["ANNAS_PHONE", "CALLER", "FIRST", "SECOND", "THIRD", "TRANSFER"]

@@ -64,7 +64,7 @@ class Carrier(Protocol):
         ...
 
     async def look_up(self, sid: str) -> Leg | None:
-        """The caller's leg, or ``None`` when the carrier does not know it. Raises `CarrierUnavailable`."""
+        """The leg of this id, or ``None`` when the carrier does not know it. Raises `CarrierUnavailable`."""
         ...
 
     async def legs_of(self, sid: str) -> tuple[Leg, ...]:

@@ -89,7 +89,6 @@ class Ordered:
     result: OrderResult
     leg_sid: str | None = None
     """The leg that it placed."""
-    room_sid: str | None = None
     why: str | None = None
 
 

@@ -127,7 +127,7 @@ async def _called_in(twilio: Any, order: CallIn, plan: str, urls: Urls) -> Order
         conference_status_callback_method="POST",
         **token,
     )
-    return Ordered(OrderResult.DONE, leg_sid=leg.call_sid, room_sid=leg.conference_sid)
+    return Ordered(OrderResult.DONE, leg_sid=leg.call_sid)
 
 
 async def _done(update: Awaitable[object]) -> Ordered:
