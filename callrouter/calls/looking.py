@@ -37,6 +37,8 @@ def look_at(call: Call, plan: Plan | None, now: float, carrier: Capabilities) ->
         due.append(renew)
     if any(not party.over and party.joined_at is None for party in call.transfer.parties):
         due.append(now + CONFIRM_S)
+    orders = [p.hold_ordered_at for p in call.transfer.parties if p.there and p.hold_ordered_at is not None]
+    due += [ordered_at + CONFIRM_S for ordered_at in orders]
     attempt = call.attempt
     if attempt is not None and attempt.live and call.transfer.way is Way.BRIDGE:
         party = call.transfer.party(f"buyer-{attempt.no}")

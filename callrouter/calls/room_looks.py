@@ -59,7 +59,8 @@ def _party_looked(call: Call, label: str, room: Room | None, legs: Mapping[str, 
         return Step(call, None)
     seen = next((leg for leg in room.legs if leg.leg_sid == party.sid or leg.label == label), None) if room else None
     if seen is not None and room is not None:
-        known = transfer.with_party(party.model_copy(update={"sid": party.sid or seen.leg_sid, "held": seen.held}))
+        news = {"sid": party.sid or seen.leg_sid, "held": seen.held, "hold_ordered_at": None}
+        known = transfer.with_party(party.model_copy(update=news))
         call = call.replaced(transfer=known.model_copy(update={"room_sid": room.room_sid}))
         return joined(call, label, at)
     asked = party.sid is not None and party.sid in legs  # one that was heard of since then was not asked about

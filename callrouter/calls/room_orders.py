@@ -92,7 +92,7 @@ def _music(call: Call, at: Setting) -> tuple[Call, tuple[Order, ...]]:
     waits = transfer.present(PartyRole.BUYER) is None and not accompanied
     if waits == caller.held or (waits and not _started(transfer)):
         return call, ()
-    changed = transfer.with_party(caller.model_copy(update={"held": waits}))
+    changed = transfer.with_party(caller.model_copy(update={"held": waits, "hold_ordered_at": at.now}))
     call = call.replaced(transfer=changed).noted(at.now, "caller_held" if waits else "caller_unheld")
     return call, (PutOnHold(transfer.room_sid, caller.label, caller.sid, waits),)
 

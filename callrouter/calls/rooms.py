@@ -52,8 +52,17 @@ def room_changed(call: Call, event: RoomChanged, at: Setting) -> Step:
             return joined(call, party.label, at)
         case RoomEvent.LEFT:
             return _left_room(call, party.label, event.why, event.leg_status, at)
+        case RoomEvent.HELD | RoomEvent.UNHELD if party.held == (event.what is RoomEvent.HELD):
+            return Step(_hold_confirmed(call, party.label), None)
         case _:
             return Step(call, None)
+
+
+def _hold_confirmed(call: Call, label: str) -> Call:
+    party = call.transfer.party(label) if call.transfer is not None else None
+    if call.transfer is None or party is None:
+        return call
+    return call.replaced(transfer=call.transfer.with_party(party.model_copy(update={"hold_ordered_at": None})))
 
 
 def party_changed(call: Call, event: PartyChanged, at: Setting) -> Step:

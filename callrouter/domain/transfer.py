@@ -65,6 +65,8 @@ class Party(Value):
     why_left: str | None = None
     held: bool = False
     """Whether it hears music, as was last ordered, or as the carrier showed it since."""
+    hold_ordered_at: float | None = None
+    """When the carrier was last told to change that, until it says that it has."""
     seq: int = -1
     """The number of the last event of the room that told of it: earlier ones are late."""
 

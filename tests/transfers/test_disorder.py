@@ -8,6 +8,7 @@ import pytest
 
 from callrouter.simulator.carrier import CarrierFaults, PhoneScript
 from tests.support.virtual_time import EPOCH, VirtualClock, run_virtual
+from tests.support.waiting import wait_until
 from tests.support.world import World, plan
 from tests.transfers.agents import ANNAS_PHONE, FIRST, TOKENS, Anna, agent, deserted
 
@@ -33,7 +34,7 @@ def under(
         world.further_settings = {"CALLROUTER_API_TOKENS": TOKENS}
         async with world, agent(world) as anna:
             await anna.opens()
-            for name, value in FAULTS[fault].items():
+            for name, value in FAULTS.get(fault, {}).items():
                 assert hasattr(CarrierFaults(), name)
                 setattr(world.carrier.faults, name, value)
             await test(anna)
@@ -97,3 +98,25 @@ def test_a_caller_who_leaves_leaves_nobody_behind(fault: str, engine_socket: Pat
         assert record["outcome"] in ("bridged", "abandoned")
 
     under(transfer, fault, engine_socket, tmp_path)
+
+
+def test_a_lost_order_to_take_the_caller_off_hold_costs_seconds_and_not_the_talk(
+    engine_socket: Path, tmp_path: Path
+) -> None:
+    """The buyer has answered, and the caller would go on hearing music."""
+
+    async def transfer(anna: Anna) -> None:
+        caller = anna.caller_on_line()
+        await anna.does("bridge", {"caller_call_sid": caller.sid})
+        await anna.waits_for("ringing")
+        await anna.passes(1)
+        anna.world.carrier.faults.drop_next_pushes = 1
+        await anna.waits_for("talking")
+        began = anna.world.clock.now()
+        await wait_until(lambda: caller.heard[-1].kind == "voice", 30)
+        assert anna.world.clock.now() - began < 7
+        await anna.does("complete")
+        caller.hang_up()
+        await anna.ends()
+
+    under(transfer, "none", engine_socket, tmp_path)
