@@ -1,5 +1,6 @@
 """What the ledger's errors say: they end in logs."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from callrouter.errors import LedgerUnavailable
 from callrouter.ledger.database import open_database
 from callrouter.ledger.reads import Ledger
 from callrouter.ledger.tables import calls
+from tests.support.waiting import wait_until
 
 
 async def test_a_database_that_is_out_is_one_error_whatever_people_ask_for(tmp_path: Path) -> None:
@@ -19,6 +21,8 @@ async def test_a_database_that_is_out_is_one_error_whatever_people_ask_for(tmp_p
         with pytest.raises(LedgerUnavailable):
             await ask
     await ledger.close()
+    # A connection that did not open leaves its driver's thread a moment behind, which must not outlive this loop.
+    await wait_until(lambda: not any("_connection_worker_thread" in thread.name for thread in threading.enumerate()))
 
 
 async def test_an_error_of_the_database_names_no_caller(tmp_path: Path) -> None:
