@@ -1,6 +1,5 @@
 """Request bodies: JSON objects of bounded size, read in bounded time, checked with every mistake at once."""
 
-import asyncio
 import difflib
 import json
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from callrouter.api.problems import Problem, wrong_keys
+from callrouter.request_body import BodyTooLarge, whole_body
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -57,21 +57,15 @@ def checked(model: type[M], content: dict[str, Any]) -> M:
 
 
 async def _read(request: Request) -> bytes:
-    parts: list[bytes] = []
-    size = 0
     try:
-        async with asyncio.timeout(READ_TIMEOUT_S):
-            async for part in request.stream():
-                size += len(part)
-                if size > MAX_BODY_BYTES:
-                    detail = f"the body may have {MAX_BODY_BYTES // 1024} KiB at most"
-                    raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, headers={"Connection": "close"})
-                parts.append(part)
+        return await whole_body(request, MAX_BODY_BYTES, READ_TIMEOUT_S)
+    except BodyTooLarge:
+        detail = f"the body may have {MAX_BODY_BYTES // 1024} KiB at most"
+        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, headers={"Connection": "close"}) from None
     except TimeoutError:
         raise Problem(HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive in time") from None
     except ClientDisconnect:
         raise Problem(HTTPStatus.BAD_REQUEST, "the body did not arrive") from None
-    return b"".join(parts)
 
 
 def _place(where: tuple[int | str, ...], content: object) -> list[str]:

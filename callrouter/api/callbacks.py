@@ -45,13 +45,14 @@ class CallbackBook(Protocol):
 
 
 _DONE = frozenset({"cancelled", "cancel_sent", "uncertain"})
-_CONFLICTS: Mapping[str, str] = {
+CONFLICTS: Mapping[str, str] = {
     "none": "it is over already",
     "leased": "it is with the dialler or a buyer just now; try again in a minute",
     "delivered": "it was delivered already",
     "cancelled": "it was cancelled",
     "superseded": "another callback stands for this person",
 }
+"""Why something cannot be done to a callback; the console says it in the same words."""
 
 
 class CallbackShown(Part):
@@ -179,4 +180,4 @@ async def _found(book: CallbackBook, request: Request) -> Job:
 
 
 def _conflict(result: str) -> Problem:
-    return Problem(HTTPStatus.CONFLICT, _CONFLICTS.get(result, result))
+    return Problem(HTTPStatus.CONFLICT, CONFLICTS.get(result, result))

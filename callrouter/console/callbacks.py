@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from callrouter.api.callbacks import CONFLICTS
 from callrouter.callbacks.hours import candidate_zones
 from callrouter.callbacks.outbox import Job, JobKind, JobState
 from callrouter.console.console import Console
@@ -23,15 +24,6 @@ PATH = f"{HOME}/callbacks"
 MOST_SHOWN = 200
 RETRY_FOR_S = 86_400.0
 """How long what an operator retries is tried for."""
-
-CONFLICTS: Mapping[str, str] = {
-    "none": "it is over already",
-    "leased": "it is with the dialler or a buyer just now; try again in a minute",
-    "delivered": "it was delivered already",
-    "cancelled": "it was cancelled",
-    "superseded": "another callback stands for this person",
-}
-"""Why something cannot be done, in the API's words."""
 
 DONE: Mapping[str, str] = {
     "requeued": "It is due now, and is tried for a day.",

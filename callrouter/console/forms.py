@@ -1,11 +1,12 @@
 """What a browser sends: forms of bounded size, read in bounded time, and whether they come from our own pages."""
 
-import asyncio
 from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import ClientDisconnect, Request
+
+from callrouter.request_body import BodyTooLarge, whole_body
 
 MAX_BYTES = 64 * 1024
 MAX_FIELDS = 100
@@ -60,17 +61,10 @@ def from_elsewhere(request: Request, public_url: str) -> bool:
 
 
 async def _body(request: Request) -> bytes:
-    parts: list[bytes] = []
-    size = 0
     try:
-        async with asyncio.timeout(READ_TIMEOUT_S):
-            async for part in request.stream():
-                size += len(part)
-                if size > MAX_BYTES:
-                    raise Trouble(
-                        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the form is too large", headers={"Connection": "close"}
-                    )
-                parts.append(part)
+        return await whole_body(request, MAX_BYTES, READ_TIMEOUT_S)
+    except BodyTooLarge:
+        status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        raise Trouble(status, "the form is too large", headers={"Connection": "close"}) from None
     except (TimeoutError, ClientDisconnect):
         raise Trouble(HTTPStatus.REQUEST_TIMEOUT, "the form did not arrive", "send it again") from None
-    return b"".join(parts)

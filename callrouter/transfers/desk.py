@@ -263,13 +263,9 @@ class Desk:
         own = (await store.load(leg_sid)).call
         if own is not None and own.state not in (CallState.BRIDGED, CallState.ENDED):
             raise TransferRefused(f"{what} is just being put through to a buyer", "let it be, or wait for its end")
-        for other in await store.live_sids():
-            if other == sid or not other.startswith("TR"):
-                continue
-            call = (await store.load(other)).call
-            if call is None or call.transfer is None or call.state is CallState.ENDED:
-                continue
-            if leg_sid in call.transfer.legs:
+        others = [other for other in await store.live_sids() if other != sid and other.startswith("TR")]
+        for call, _ in await store.load_all(others):
+            if call.transfer is not None and call.state is not CallState.ENDED and leg_sid in call.transfer.legs:
                 raise TransferRefused(f"{what} is in another transfer", "end that one first")
 
     async def _looked_up(self, leg_sid: str) -> Leg | None:

@@ -3,7 +3,6 @@
 A webhook is never answered with a 5xx or a 429: Twilio would count that as our failure and drop the caller.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from callrouter.domain.clock import Clock
 from callrouter.errors import EngineUnavailable
 from callrouter.logs import call_id
 from callrouter.metrics import Metrics
+from callrouter.request_body import BodyTooLarge, whole_body
 
 BODY_LIMIT = 65_536
 BODY_TIMEOUT_S = 5.0
@@ -151,15 +151,10 @@ class Webhooks:
 
     async def _verified_params(self, request: Request) -> dict[str, str] | None:
         """The form parameters, or ``None`` for a request that Twilio did not sign."""
-        body = b""
         try:
-            async with asyncio.timeout(BODY_TIMEOUT_S):
-                async for chunk in request.stream():
-                    body += chunk
-                    if len(body) > BODY_LIMIT:
-                        return None
+            body = await whole_body(request, BODY_LIMIT, BODY_TIMEOUT_S)
             pairs = parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=False)
-        except (TimeoutError, ClientDisconnect, UnicodeDecodeError, ValueError):
+        except (BodyTooLarge, TimeoutError, ClientDisconnect, UnicodeDecodeError, ValueError):
             return None
         path: str = request.scope.get("raw_path", b"").decode("latin-1") or request.url.path
         query: str = request.scope["query_string"].decode("latin-1")
