@@ -62,12 +62,8 @@ class DialIns:
         asked = Asked(plan=plan.plan, to=event.to, phone=phone, at=self._progress.now())
         await store.mark_leg(event.sid, asked.model_dump_json(), ASKED_TTL_S)
 
-    async def left_unasked(self, leg_sid: str, received_at: float, plans: PlanFor) -> Applied | None:
+    async def left_unasked(self, leg_sid: str, asked: Asked, received_at: float, plans: PlanFor) -> Applied | None:
         """Whoever was asked for a pin has hung up: a call that names nobody, and is owed nothing."""
-        marked = await self._progress.store.found_under(self._progress.store.keys.leg(leg_sid))
-        if marked is None or not marked.startswith("{"):
-            return None
-        asked = Asked.model_validate_json(marked)
         found = plans(asked.to)
         if found is None:
             return None
@@ -79,11 +75,11 @@ class DialIns:
             lambda at: transitions.left_at_pin(leg_sid, asked.to, Caller(phone=asked.phone), asked.at, at),
         )
 
-    async def of_leg(self, leg_sid: str) -> str | None:
-        """The id of the transfer that has taken this leg."""
+    async def known(self, leg_sid: str) -> str | Asked | None:
+        """The id of the transfer that has taken this leg, or that it was asked for a pin; else nothing."""
         store = self._progress.store
-        owner = await store.found_under(store.keys.leg(leg_sid))
-        return None if owner is None or owner.startswith("{") else owner
+        mark = await store.found_under(store.keys.leg(leg_sid))
+        return Asked.model_validate_json(mark) if mark is not None and mark.startswith("{") else mark
 
     async def _taken(
         self, ticket: str, event: CallArrived, received_at: float, plan: Plan | None = None

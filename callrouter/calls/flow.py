@@ -133,14 +133,15 @@ class CallFlow:
 
     async def _report_of_leg(self, event: Report, received_at: float) -> None:
         """A report that names a leg of ours and not its call: that of a warm transfer, or a stranger's."""
-        owner = await self._dial_ins.of_leg(event.sid)
-        gone = isinstance(event, CallerStatus) and event.status.final
-        if owner is None and gone and await self._dial_ins.left_unasked(event.sid, received_at, self._plan_for):
+        known = await self._dial_ins.known(event.sid)
+        if isinstance(known, str):
+            await self.report(replace(event, sid=known), received_at)
             return
-        if owner is None:
+        gone = isinstance(event, CallerStatus) and event.status.final
+        if known is None or not gone:
             log.info("report of an unknown call", extra={"call_id": event.sid, "event": event.event_id})
             return
-        await self.report(replace(event, sid=owner), received_at)
+        await self._dial_ins.left_unasked(event.sid, known, received_at, self._plan_for)
 
     async def _answer(self, event: CallerEvent, arrival: CallArrived, received_at: float) -> Answer:
         try:
@@ -176,8 +177,8 @@ class CallFlow:
         except UnknownCall:
             if isinstance(event, LeftRoom):
                 return Answer(HangUp(), None)
-            owner = await self._dial_ins.of_leg(event.sid)
-            if owner is not None:
+            owner = await self._dial_ins.known(event.sid)
+            if isinstance(owner, str):
                 return await self._resume(owner, received_at)
             # Its state is lost, or its arrival never reached us: it arrives now.
             return await self._arrived(arrival, received_at)

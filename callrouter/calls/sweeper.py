@@ -155,10 +155,11 @@ class Sweeper:
             return False
         except UnknownCall:
             plan, kind = found
-        store = self._progress.store
-        if await store.found_under(store.keys.leg(leg.sid)) is not None:
-            # A warm transfer has taken it, or it hung up at the question for the pin.
-            return await self._dial_ins.left_unasked(leg.sid, self._clock.now(), self._plan_for) is not None
+        known = await self._dial_ins.known(leg.sid)
+        if isinstance(known, str):
+            return False  # a warm transfer has taken it
+        if known is not None:  # it hung up at the question for the pin
+            return await self._dial_ins.left_unasked(leg.sid, known, self._clock.now(), self._plan_for) is not None
         taken = any(child.duration_s > 0 for child in await self._carrier.legs_of(leg.sid))
         phone = caller_phone(leg.from_raw, self._plan_for)
         caller = (await self._known_caller(phone) if phone else None) or Caller(phone=phone)
