@@ -36,10 +36,11 @@ class App:
         *,
         keys: Keys | None = None,
         own_engine: bool = True,
+        books: str | None = None,
     ) -> None:
         self._clock = clock
         self._rng = rng
-        self.instance = Instance(settings, environ, clock, rng, keys=keys, own_engine=own_engine)
+        self.instance = Instance(settings, environ, clock, rng, keys=keys, own_engine=own_engine, books=books)
         self._router = Router(
             [
                 Route("/healthz", self._healthz, methods=["GET"]),
@@ -114,11 +115,18 @@ class App:
 
     async def _readyz(self, request: Request) -> Response:
         why = await self.instance.unready()
-        # Broken files are told but do not stop service: the last good plans go on.
+        # Broken files are told but do not stop service: the last good plans go on. Nor does a ledger that is out: were
+        # all instances to leave their proxy for it, no caller would be served.
         broken = [str(mistake) for mistake in self.instance.plan_book.problems]
-        body = {"status": "unready" if why else "ready", "reasons": why, "dialplans_refused": broken}
+        body = {
+            "status": "unready" if why else "ready",
+            "reasons": why,
+            "warnings": await self.instance.warnings(),
+            "dialplans_refused": broken,
+        }
         return JSONResponse(body, status_code=503 if why else 200)
 
     async def _metrics(self, request: Request) -> Response:
+        await self.instance.books.refresh(self.instance.engine)
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(self.instance.metrics.registry), headers={"content-type": content_type})

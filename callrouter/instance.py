@@ -15,6 +15,7 @@ from callrouter.auction.deps import Deps
 from callrouter.auction.limits import Limits
 from callrouter.auction.outbound import Outbound
 from callrouter.auction.policy import HighestPayout
+from callrouter.books import Books
 from callrouter.buyers.loader import Catalogue
 from callrouter.callbacks.delivery import DiallerDelivery
 from callrouter.callbacks.outbox import Job, JobKind, Outbox
@@ -41,24 +42,28 @@ from callrouter.engine import embedded
 from callrouter.engine.client import Engine
 from callrouter.engine.keys import Keys
 from callrouter.errors import EngineUnavailable
+from callrouter.gauges import Gauges
 from callrouter.ledger.database import ledger_url
 from callrouter.ledger.drainer import LedgerDrainer
+from callrouter.ledger.number_hash import NumberHash
 from callrouter.ledger.reads import Ledger
+from callrouter.ledger.trouble import in_words
 from callrouter.ledger.upgrade import upgrade
+from callrouter.loop_lag import watch_lag
 from callrouter.metrics import Metrics
 from callrouter.places import zips
 from callrouter.plans import PlanBook, Plans
+from callrouter.retention import Retention
 from callrouter.sales.book import SaleBook
 from callrouter.sales.progress import SaleProgress, tally
 from callrouter.sales.seller import LeadSale
-from callrouter.settings import Role, Settings
+from callrouter.settings import Role, Settings, ledger_setting
 from callrouter.tasks import ended
 from callrouter.transfers.conductor import Conductor
 from callrouter.transfers.desk import Desk
 
 DRAIN_S = 12.0
 """How long a stopping instance waits for its auctions: longer than any default deadline."""
-GAUGES_EVERY_S = 2.0
 WATCH_ENGINE_EVERY_S = 0.5
 STALE_S = 15.0
 """A background loop that has not come round for this long makes the instance unready."""
@@ -78,10 +83,13 @@ class Instance:
         *,
         keys: Keys | None = None,
         own_engine: bool = True,
+        books: str | None = None,
     ) -> None:
         self.settings = settings
         self.name = f"{rng.getrandbits(48):012x}"
         self.metrics = Metrics()
+        # Under a name that stays when the process is another one: so do its counters of money.
+        self.books = Books(self.metrics.registry, books or self.name)
         self.catalogue = Catalogue.load(settings.buyers)
         self.plan_book = PlanBook(settings.dialplans, environ, self.catalogue.check_entry, self.catalogue.buys)
         self.own_numbers = _OwnNumbers(self.plan_book)
@@ -108,7 +116,7 @@ class Instance:
         closes = self._stack.push_async_callback
         zips.warm()
         self.engine = await self._open_engine()
-        self.engine.on_error = self.metrics.engine_failed
+        self.engine.on_error, self.engine.on_timed = self.metrics.engine_failed, self.metrics.engine_took
         closes(self.engine.close)
         await self._open_ledger()
         closes(self.ledger.close)
@@ -118,7 +126,7 @@ class Instance:
         carrier = TwilioCarrier(
             session, settings.twilio_account_sid, auth_token, settings.twilio_api_url, urls, self.plans.get
         )
-        self.store = CallStore(self.engine)
+        self.store = CallStore(self.engine, self.books.name)
         spool = Spool(settings.data_dir / "spool")
         self._after_step = AfterStep(self.metrics)
         progress = Progress(
@@ -214,9 +222,13 @@ class Instance:
         )
         return conductor
 
-    async def drain(self) -> None:
-        """No new auctions here; wait for the live ones. What is left is taken over by others."""
+    async def drain(self, stay_s: float = 0.0) -> None:
+        """No new auctions here; wait for the live ones. What is left is taken over by others.
+
+        It is unready at once, but for ``stay_s`` it serves as ever: a proxy still sends callers until it has noticed.
+        """
         self.draining = True
+        await asyncio.sleep(stay_s)
         self.auctioneer.draining = True
         self.flow.draining()
         left = await self.auctioneer.drain(DRAIN_S)
@@ -245,14 +257,18 @@ class Instance:
             await self.engine.ping()
         except EngineUnavailable:
             why.append("the engine does not answer")
-        try:
-            await self.ledger.check()
-        except Exception as error:  # noqa: BLE001 - any driver's error means the same here
-            why.append(f"the ledger does not answer: {type(error).__name__}")
         now = self._clock.monotonic()
         loops = {"heartbeat": self.hearts.last_beat, "sweeper": self.sweeper.last_round}
         why += [f"the {name} has not run lately" for name, at in loops.items() if now - at > STALE_S]
         return why
+
+    async def warnings(self) -> list[str]:
+        """What is wrong and keeps nobody from serving: calls that end wait in the engine for the ledger."""
+        try:
+            await self.ledger.check()
+        except Exception as error:  # noqa: BLE001 - any driver's error means the same here
+            return [f"the ledger does not answer: {in_words(error)}; check {ledger_setting(self.settings)}"]
+        return []
 
     async def _open_engine(self) -> Engine:
         name = f"callrouter-{self.name}"
@@ -272,7 +288,8 @@ class Instance:
         url = ledger_url(self.settings.database_url, self.settings.data_dir)
         with self._clock.busy():
             await upgrade(url)
-        self.ledger = Ledger(url, self._clock)
+        hashes = NumberHash(self.settings.number_key.get_secret_value(), self.settings.data_dir)
+        self.ledger = Ledger(url, self._clock, hashes)
         self.drainer = LedgerDrainer(self.engine, self.ledger, self._clock, self.name, self._ledger_failed)
 
     async def _begin(self) -> None:
@@ -287,23 +304,29 @@ class Instance:
             "hearts": self.hearts.run(),
             "sweeper": self.sweeper.run(),
             "plans": self.plan_book.watch(self._clock, self._take_up),
-            "gauges": self._gauges(),
+            "gauges": self._gauges().run(),
+            "retention": self._retention().run(),
+            "lag": watch_lag(self._clock, self.metrics.event_loop_lag.observe),
         }
         if self._own_engine and not self.settings.redis_url:
             loops["engine"] = self._watch_engine()
         self._tasks = [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
 
-    async def _gauges(self) -> None:
-        while True:
-            try:
-                self.metrics.callbacks_due.set((await self.outbox.counts()).due)
-                self.metrics.calls_live.set(await self.engine.sorted_count(self.engine.keys.live))
-            except EngineUnavailable:
-                log.debug("gauges not refreshed")
-            except Exception:
-                log.exception("gauges failed")
-            self.metrics.dialplans_broken.set(len({mistake.where for mistake in self.plan_book.problems}))
-            await asyncio.sleep(GAUGES_EVERY_S)
+    def _retention(self) -> Retention:
+        return Retention(self.ledger, lambda: self.plan_book.current.by_name, self._clock, self._ledger_failed)
+
+    def _gauges(self) -> Gauges:
+        book = self.plan_book
+        self.metrics.auctions_live.set_function(lambda: self.auctioneer.live)
+        self.metrics.draining.set_function(lambda: self.draining)
+        return Gauges(
+            self.metrics,
+            self.engine,
+            self.catalogue,
+            self._clock,
+            lambda: book.current.by_name,
+            lambda: len({mistake.where for mistake in book.problems}),
+        )
 
     async def _watch_engine(self) -> None:
         """Start the embedded engine again when it has died; its append-only file has every acknowledged write."""
@@ -323,6 +346,7 @@ class Instance:
         self.plans.update(plans.by_name)
         self.on_plans(plans)
         self.metrics.preload_plans(plans.by_name.values())
+        self.books.preload(buyer for plan in plans.by_name.values() for buyer in plan.buyers)
 
     def _plan_at(self, number: str) -> Plan | None:
         found = self.plan_for(number)

@@ -6,8 +6,16 @@ together, so that series grow with their sum and not with their product.
 
 from collections.abc import Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 
+from callrouter import __version__
 from callrouter.carrier.seam import PushResult
 from callrouter.dialplan import Plan
 from callrouter.domain.call import AttemptResult, Outcome
@@ -27,21 +35,38 @@ CALLBACK_RESULTS = (
 )
 SALE_RESULTS = ("sold", "outbid", "uncertain", "no_offer", "error", "not_called", "rejected")
 TRANSFER_RESULTS = ("offered", "unsold", "bridged", "cancelled")
+TRANSFER_STATES = ("asking", "offered", "unsold", "connecting", "ringing", "talking", "handed_over")
+TRANSFER_STEPS = ("offer", "answer", "introduce")
+UNSOLD_REASONS = ("nobody_asked", "no_offer", "offers_lapsed", "dials_failed")
+WHO_ENDED = ("caller", "buyer", "agent", "unknown")
+JOB_STATES = ("waiting", "due", "dead")
+SILENT_ENDPOINTS = ("zip", "hold", "dial")
+"""Webhooks while which are open a caller who was answered before hears nothing."""
 ENGINE_OPERATIONS = (
     *("commit", "admit", "health", "beat", "look", "job_claim", "job_done", "job_retry", "job_requeue"),
     *("job_stand", "job_withdraw", "job_due", "job_cancel", "sale_intent", "sale_step", "sale_end"),
     *("guard_book", "guard_release", "buyers_look", "reply_claim", "reply_settle", "sign_in"),
-    *("get", "set", "getex", "delete", "hgetall", "hmget", "hsetnx", "hset", "hdel"),
-    *("zrange", "zrevrange", "zcount", "ping", "ledger", "other"),
+    *("get", "set", "getex", "delete", "hget", "hgetall", "hmget", "hsetnx", "hset", "hdel"),
+    *("zrange", "zrevrange", "zcount", "ping", "ledger", "gauges", "amend", "other"),
 )
 
-_FAST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 4, 8, 15)
+_FAST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 2.5, 4, 8, 15)
 _AUCTION = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 25)
 _OVERHEAD = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 _BRIDGE = (0.5, 1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 60)
 _WINDOW = (0.1, 0.25, 0.5, 1, 2, 4, 6, 8, 10, 15, 20, 25, 30)
 _PAYOUT = (1, 2.5, 5, 10, 15, 20, 30, 40, 60, 80, 120, 200, 500)
 _LATE = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14_400, 86_400)
+_ENGINE = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.5)
+_LAG = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+_SILENCE = (0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3, 5)
+_LEFT = (1, 2, 4, 6, 8, 10, 15, 20, 25, 30, 60)
+_ANSWER = (1, 2, 3, 5, 7, 10, 15, 20, 25, 30, 60)
+_TALK = (5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1800)
+_STEP = (0.5, 1, 2, 4, 6, 10, 15, 20, 30, 45, 60, 120, 300)
+
+disable_created_metrics()  # type: ignore[no-untyped-call]
+"""Nobody reads when a series was made, and those series would be a third of each page."""
 
 
 class Metrics:
@@ -80,24 +105,64 @@ class Metrics:
         self.hold = histogram("hold_seconds", "Auction's start to what ended the wait.", _BRIDGE, "plan", "outcome")
         self.offer_age_at_dial = histogram("offer_age_at_dial_seconds", "Reply's arrival to dial.", _WINDOW)
         self.offers_expired = counter("offers_expired", "Offers that lapsed undialled.", "buyer")
-        self.qualified_calls = counter("qualified_calls", "Bridged for the minimum duration.", "buyer")
-        self.expected_payout = counter("expected_payout_dollars", "Payouts of qualified calls.", "buyer")
         self.callbacks = counter("callbacks", "What became of callbacks.", "result")
         self.callbacks_due = gauge("callbacks_due", "Deliveries to the dialler that are due now.")
         self.callback_punctuality = histogram(
             "callback_punctuality_seconds", "How late deliveries to the dialler ran.", _LATE
         )
+        self.near_misses = counter(
+            "near_misses", "Bridged calls that ended within 10 s before their minimum duration.", "buyer", "ended_by"
+        )
+        self.window_left_at_dial = histogram(
+            "window_left_at_dial_seconds", "Dial to the offer's expiry.", _LEFT, "buyer"
+        )
+        self.answer = histogram("answer_seconds", "Dial to answer, of dials that were answered.", _ANSWER, "buyer")
+        self.talk = histogram("talk_seconds", "Bridged talk, early hang-ups included.", _TALK, "buyer")
+        self.unsold = counter("unsold", "Unsold calls.", "plan", "reason")
+        self.silence = histogram(
+            "silence_seconds", "How long an answered caller heard nothing for a webhook.", _SILENCE, "endpoint"
+        )
+        self.buyer_breaker_open = gauge(
+            "buyer_breaker_open", "1: left out for its errors; 0.5: so, and the next caller tries it.", "buyer"
+        )
+        self.buyer_limit_used = gauge("buyer_limit_used_ratio", "The fullest of its rate windows, 0 to 1.", "buyer")
+        self.buyer_switched_off = gauge("buyer_switched_off", "1: switched off by hand in some plan.", "buyer")
+        self.outbox_jobs = gauge(
+            "outbox_jobs", "Jobs in the engine; waiting: due later, or with a worker now.", "state"
+        )
+        self.callbacks_late = gauge("callbacks_late", "Deliveries to the dialler that are due for more than 60 s.")
+        self.ledger_waiting = gauge("ledger_waiting", "Finished calls and sales that the ledger does not have yet.")
+        self.auctions_live = gauge("auctions_live", "Auctions that this instance runs now.")
         self.sales = counter("sales", "Leads of unsold calls, one for each buyer and sale.", "buyer", "result")
         self.transfers = counter("transfers", "Warm transfers.", "result")
+        self.transfers_open = gauge("transfers_open", "Open warm transfers, by where they stand.", "state")
+        self.transfer_step = histogram(
+            "transfer_step_seconds",
+            "offer: opened to the first offer, or none; answer: bridge to the buyer's answer; "
+            "introduce: answer to the agent's leaving.",
+            _STEP,
+            "step",
+        )
         self.pushes = counter("pushes", "Decisions pushed to live calls.", "result")
         self.engine_errors = counter("engine_errors", "Engine commands that failed.", "operation")
+        self.engine_seconds = histogram("engine_seconds", "Round trip of an engine command.", _ENGINE, "operation")
+        self.event_loop_lag = histogram("event_loop_lag_seconds", "How late a timer of this instance fires.", _LAG)
         self.ledger_errors = counter("ledger_errors", "Batches that the ledger did not take.")
         self.dialplans_broken = gauge("dialplans_broken", "Dialplan files refused; the last good ones serve.")
+        self.draining = gauge("draining", "1 while this instance is stopping.")
+        self.build_info = gauge("build_info", "The release that runs.", "version")
+        ProcessCollector(namespace="callrouter", registry=self.registry)
         self._preload()
+        self._engine_timers = {name: self.engine_seconds.labels(name) for name in ENGINE_OPERATIONS}
 
     def engine_failed(self, operation: str) -> None:
         """Count one failed engine command."""
         self.engine_errors.labels(operation if operation in ENGINE_OPERATIONS else "other").inc()
+
+    def engine_took(self, operation: str, seconds: float) -> None:
+        """Count the time of one engine command, failed ones too."""
+        timers = self._engine_timers
+        (timers.get(operation) or timers["other"]).observe(seconds)
 
     def callback_happened(self, result: str) -> None:
         """Count one step of a callback."""
@@ -117,6 +182,7 @@ class Metrics:
             _zero(self.auctions, [(name, outcome) for outcome in AUCTION_OUTCOMES])
             _zero(self.bridges, [(name, result.value) for result in AttemptResult])
             _zero(self.hold, [(name, outcome) for outcome in HOLD_OUTCOMES])
+            _zero(self.unsold, [(name, reason) for reason in UNSOLD_REASONS])
             for metric in (self.auction_duration, self.time_to_bridge):
                 metric.labels(name)
             for buyer in plan.buyers:
@@ -131,10 +197,13 @@ class Metrics:
         )
         _zero(self.bridge_attempts, [(buyer, result.value) for result in AttemptResult])
         _zero(self.sales, [(buyer, result) for result in SALE_RESULTS])
-        for metric in (self.buyer_wins, self.offers_expired, self.qualified_calls, self.expected_payout):
+        for metric in (self.buyer_wins, self.offers_expired):
             metric.labels(buyer)
-        self.buyer_offer_payout.labels(buyer)
-        self.buyer_inflight.labels(buyer)
+        _zero(self.near_misses, [(buyer, who) for who in WHO_ENDED])
+        for histogram in (self.buyer_offer_payout, self.window_left_at_dial, self.answer, self.talk):
+            histogram.labels(buyer)
+        for gauge in (self.buyer_inflight, self.buyer_breaker_open, self.buyer_limit_used, self.buyer_switched_off):
+            gauge.labels(buyer)
 
     def _preload(self) -> None:
         _zero(self.webhooks, [(endpoint, result) for endpoint in ENDPOINTS for result in WEBHOOK_RESULTS])
@@ -144,8 +213,13 @@ class Metrics:
         _zero(self.transfers, [(result,) for result in TRANSFER_RESULTS])
         _zero(self.pushes, [(result.value,) for result in PushResult])
         _zero(self.engine_errors, [(operation,) for operation in ENGINE_OPERATIONS])
+        _zero(self.silence, [(endpoint,) for endpoint in SILENT_ENDPOINTS])
+        _zero(self.outbox_jobs, [(state,) for state in JOB_STATES])
+        _zero(self.transfers_open, [(state,) for state in TRANSFER_STATES])
+        _zero(self.transfer_step, [(step,) for step in TRANSFER_STEPS])
+        self.build_info.labels(__version__).set(1)
 
 
-def _zero(metric: Counter | Histogram, series: Iterable[tuple[str, ...]]) -> None:
+def _zero(metric: Counter | Gauge | Histogram, series: Iterable[tuple[str, ...]]) -> None:
     for labels in series:
         metric.labels(*labels)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from random import SystemRandom
-from socket import socket
+from socket import gethostname, socket
 from types import FrameType
 from typing import Any
 
@@ -17,7 +17,8 @@ from callrouter import logs
 from callrouter.app import App
 from callrouter.domain.clock import SystemClock
 from callrouter.errors import CallrouterError
-from callrouter.settings import Settings
+from callrouter.leaving import Leaving
+from callrouter.settings import Settings, ledger_setting
 
 log = logging.getLogger("callrouter")
 
@@ -25,12 +26,14 @@ log = logging.getLogger("callrouter")
 class DrainingServer(uvicorn.Server):
     """On the first signal the instance drains while webhooks are still answered; then the server stops.
 
+    Where a proxy watches it, it first serves on until that sends nothing more.
     A second signal stops at once, and the process then ends by that signal.
     """
 
-    def __init__(self, config: uvicorn.Config, app: App) -> None:
+    def __init__(self, config: uvicorn.Config, app: App, leaving: Leaving) -> None:
         super().__init__(config)
         self._app = app
+        self._leaving = leaving
         self._draining: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
@@ -48,12 +51,14 @@ class DrainingServer(uvicorn.Server):
         if self._draining is not None:
             super().handle_exit(sig, frame)
             return
-        log.info("stopping: no new auctions, live ones finish", extra={"signal": signal.Signals(sig).name})
-        self._draining = asyncio.get_event_loop().create_task(self._drain())
+        stay_s = self._leaving.stay_s()
+        fields = {"signal": signal.Signals(sig).name, "serves_on_s": stay_s}
+        log.info("stopping: unready, no new auctions after that, live ones finish", extra=fields)
+        self._draining = asyncio.get_event_loop().create_task(self._drain(stay_s))
 
-    async def _drain(self) -> None:
+    async def _drain(self, stay_s: float) -> None:
         try:
-            await self._app.instance.drain()
+            await self._app.instance.drain(stay_s)
         finally:
             self.should_exit = True
 
@@ -77,11 +82,14 @@ def serve(settings: Settings, environ: Mapping[str, str], host: str, port: int) 
 
     Raises `ConfigurationError` for broken dialplans, and `CallrouterError` in one line when it cannot start.
     """
-    app = App(settings, environ, SystemClock(), SystemRandom())
+    clock = SystemClock()
+    place = f"{gethostname()}:{port}"
+    app = App(settings, environ, clock, SystemRandom(), books=place)
     secrets = {*settings.secrets, *app.instance.plan_book.current.secrets}
     redaction = logs.configure_logging(sys.stderr, secrets=secrets)
     app.instance.on_plans = lambda plans: redaction.hide(plans.secrets)
-    server = DrainingServer(uvicorn.Config(app, **uvicorn_options(host, port)), app)
+    leaving = Leaving(app, clock, lambda: app.instance.draining)
+    server = DrainingServer(uvicorn.Config(leaving, **uvicorn_options(host, port)), app, leaving)
     try:
         server.run()
     except SystemExit:  # uvicorn's way to give a start up
@@ -95,12 +103,12 @@ def _told(failure: Exception, settings: Settings) -> Exception:
     """Why the instance did not start, in one line that names the remedy; what is nobody's fault but ours as it is."""
     from sqlalchemy.exc import SQLAlchemyError
 
+    from callrouter.ledger.trouble import in_words
+
     if isinstance(failure, CallrouterError):
         return failure
     if isinstance(failure, SQLAlchemyError) or (settings.database_url and isinstance(failure, OSError)):
-        remedy = "CALLROUTER_DATABASE_URL" if settings.database_url else "CALLROUTER_DATA_DIR"
-        # A driver's own words may hold the user and the password.
-        return CallrouterError(f"the ledger does not open: {type(failure).__name__}; check {remedy}")
+        return CallrouterError(f"the ledger does not open: {in_words(failure)}; check {ledger_setting(settings)}")
     if isinstance(failure, OSError):
         place = failure.filename or settings.data_dir
         why = (failure.strerror or type(failure).__name__).lower()

@@ -16,6 +16,7 @@ ENVIRONMENT = "environment"
 PREFIX = "CALLROUTER_"
 TWILIO_API_URL = "https://api.twilio.com"
 MIN_TOKEN_LENGTH = 16
+MIN_NUMBER_KEY_LENGTH = 32
 MASK = "***"
 
 _TWILIO_ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}")
@@ -29,7 +30,7 @@ _DATABASE_DRIVERS = {
     "sqlite": "aiosqlite",
     "sqlite+aiosqlite": "aiosqlite",
 }
-"""The package that speaks to each kind of database; PostgreSQL's is installed by those who use it."""
+"""The package that speaks to each kind of database; PostgreSQL's comes with the extra ``postgres``."""
 NEAR = 0.8
 """How alike two names must be for one to be a slip of the pen for the other."""
 
@@ -64,6 +65,8 @@ class Settings(BaseModel):
     data_dir: Path = Path("var")
     database_url: str | None = Field(default=None, repr=False)
     """The ledger; ``None`` means SQLite in the data folder. It may hold a password."""
+    number_key: SecretStr = SecretStr("")
+    """By which numbers are hashed after their plan's retention; empty means a key of our own in the data folder."""
     dialplans: Path = Path("dialplans")
     buyers: Path = Path("buyers")
     """Formats of further buyers, beside those that ship; the folder need not be there."""
@@ -86,6 +89,7 @@ class Settings(BaseModel):
         held = (
             self.twilio_auth_token,
             self.twilio_api_secret,
+            self.number_key,
             *self.twilio_signing_keys.values(),
             *(token.token for token in self.api_tokens),
         )
@@ -130,6 +134,7 @@ def effective(settings: Settings) -> list[tuple[str, str, str]]:
         "CALLROUTER_REDIS_URL": _masked_url(settings.redis_url) or "(embedded engine)",
         "CALLROUTER_DATA_DIR": str(settings.data_dir),
         "CALLROUTER_DATABASE_URL": _masked_url(settings.database_url) or "(SQLite in the data folder)",
+        "CALLROUTER_NUMBER_KEY": MASK if settings.number_key.get_secret_value() else "(number.key in the data folder)",
         "CALLROUTER_DIALPLANS": str(settings.dialplans),
         "CALLROUTER_BUYERS": str(settings.buyers),
         "CALLROUTER_API_TOKENS": _listed(f"{t.role}:{t.name}:{MASK}" for t in settings.api_tokens),
@@ -143,6 +148,11 @@ def effective(settings: Settings) -> list[tuple[str, str, str]]:
     return [(name, value, ENVIRONMENT if name in settings.given else "default") for name, value in shown.items()]
 
 
+def ledger_setting(settings: Settings) -> str:
+    """The variable that says where the ledger is: what to look at when it does not open."""
+    return "CALLROUTER_DATABASE_URL" if settings.database_url else "CALLROUTER_DATA_DIR"
+
+
 def warnings(settings: Settings) -> list[Mistake]:
     """What is allowed but unwise; ``check`` shows it and still succeeds."""
     found = []
@@ -151,6 +161,13 @@ def warnings(settings: Settings) -> list[Mistake]:
         found.append(("CALLROUTER_PUBLIC_URL", "callers' data travels unencrypted over http; use https"))
     if not settings.api_tokens:
         found.append(("CALLROUTER_API_TOKENS", "none is set, so nobody can use the API or the console"))
+    if (
+        settings.database_url
+        and not settings.database_url.startswith("sqlite")
+        and "CALLROUTER_NUMBER_KEY" not in settings.given
+    ):
+        remedy = "set it to the same on every host that shares the database, or each hashes old numbers in its own way"
+        found.append(("CALLROUTER_NUMBER_KEY", remedy))
     agents = {token.name for token in settings.api_tokens if token.role is Role.AGENT}
     for name in sorted({token.name for token in settings.api_tokens if token.role is not Role.AGENT} & agents):
         remedy = f"the agent {name} reaches what another role's {name} has opened; give each a name of its own"
@@ -201,7 +218,20 @@ def _database_url(raw: str) -> str:
     driver = _DATABASE_DRIVERS[urlsplit(url).scheme]
     if importlib.util.find_spec(driver) is None:
         raise _WrongValueError(f"the driver {driver} is not installed; pip install {driver}")
+    try:
+        for host in urlsplit(url).netloc.rpartition("@")[2].split(","):  # PostgreSQL takes several
+            urlsplit(f"//{host}").port  # noqa: B018 - reading it is the check
+    except ValueError:
+        raise _WrongValueError("write the port as a number up to 65535, and percent-encode the password") from None
     return url
+
+
+def _number_key(raw: str) -> SecretStr:
+    if len(raw) < MIN_NUMBER_KEY_LENGTH or not _TOKEN.fullmatch(raw):
+        raise _WrongValueError(
+            f"write at least {MIN_NUMBER_KEY_LENGTH} printable characters without spaces, such as openssl rand -hex 32"
+        )
+    return SecretStr(raw)
 
 
 def _folder(raw: str) -> Path:
@@ -259,6 +289,7 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     ),
     "CALLROUTER_DATA_DIR": ("data_dir", _folder),
     "CALLROUTER_DATABASE_URL": ("database_url", _database_url),
+    "CALLROUTER_NUMBER_KEY": ("number_key", _number_key),
     "CALLROUTER_DIALPLANS": ("dialplans", _folder),
     "CALLROUTER_BUYERS": ("buyers", _folder),
     "CALLROUTER_API_TOKENS": ("api_tokens", _tokens),

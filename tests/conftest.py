@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.engine import engine, engine_socket
+from tests.support.postgres import postgres, postgres_server
 from tests.support.watched import LeakWatch, watching
 
-__all__ = ["engine", "engine_socket"]
+__all__ = ["engine", "engine_socket", "postgres", "postgres_server"]
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,10 @@ class CallInList(Record):
     min_duration_s: int | None
     bridged_s: int | None
     """How long the caller talked with the buyer."""
+    margin_s: int | None = None
+    """By how many seconds that is longer than the minimum duration; negative when it is shorter."""
+    expected_payout: MoneyText | None = None
+    """What the call is expected to pay: nothing unless it qualified."""
     started_at: TimeText
     ended_at: TimeText | None
     callback: CallbackOfCall | None
@@ -56,6 +60,24 @@ class ResultOfCall(Record):
     offer: OfferOfCall | None
 
 
+class Timer(Record):
+    """One clock in whole seconds, as the leg's own status reports and as the dial's action have it."""
+
+    leg: int | None
+    action: int | None
+
+
+class TimersOfAttempt(Record):
+    """The clocks that buyers pay by."""
+
+    dial: Timer
+    """Since the dial."""
+    answer: Timer
+    """Since the answer."""
+    accept: Timer
+    """Since the buyer accepted the call by a key."""
+
+
 class AttemptOfCall(Record):
     """One dial of a buyer."""
 
@@ -64,7 +86,10 @@ class AttemptOfCall(Record):
     payout: MoneyText | None
     offer_age_s: float
     result: str | None
+    ended_by: Literal["caller", "buyer", "agent"] | None = None
+    """Who hung up, where the carrier's reports say so."""
     bridged_s: int | None
+    timers: TimersOfAttempt | None = None
 
 
 class EventOfCall(Record):
@@ -76,7 +101,8 @@ class EventOfCall(Record):
 
 
 class CallShown(CallInList):
-    """The whole decision of a call. ``from`` is the caller's number, null when withheld."""
+    """The whole decision of a call. ``from`` is the caller's number, null when withheld; after the plan's retention a
+    hash, ``#…``, the same for all calls of the number."""
 
     results: list[ResultOfCall]
     """Every buyer of every auction; nobody is missing."""
@@ -100,9 +126,10 @@ def without_money(call: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **call,
         "payout": None,
+        "expected_payout": None,
         "results": [_unpriced(result) for result in call["results"]],
         "posts": [_unpriced(post) for post in call.get("posts", ())],
-        "attempts": [{**attempt, "payout": None} for attempt in call["attempts"]],
+        "attempts": [{**attempt, "payout": None, "expected_payout": None} for attempt in call["attempts"]],
         "sale": {key: sale[key] for key in ("id", "state") if key in sale} if sale else None,
         "events": [{**event, "detail": None} for event in call["events"]],
     }

@@ -19,6 +19,7 @@ from callrouter.calls import transitions
 from callrouter.calls.progress import Applied, Progress
 from callrouter.calls.selling import Decide, fail
 from callrouter.calls.setting import Setting, Step
+from callrouter.calls.unsold import NOBODY_ASKED
 from callrouter.carrier.seam import Carrier, Command, PushResult
 from callrouter.dialplan import Plan
 from callrouter.domain.call import Acceptance, AuctionRun, Call, CallState
@@ -101,6 +102,11 @@ class Auctioneer:
         if self._webhooks.get(sid) is webhook:
             del self._webhooks[sid]
 
+    @property
+    def live(self) -> int:
+        """How many auctions this instance runs now."""
+        return len(self._tasks)
+
     def running(self, sid: str) -> bool:
         """Whether this instance runs an auction of this call now."""
         return sid in self._tasks
@@ -177,11 +183,13 @@ class Auctioneer:
         ask = _ask(call, plan)
         in_hand = {offer.buyer for offer in call.offers}
         closed = await hold_auction(self._deps, plan, ask, budget, run.excluded, keep, already, in_hand)
+        asked = any(result.asked_at is not None for result in closed.results)
+        closed_by = closed.closed_by if asked else NOBODY_ASKED
         decided = clock.monotonic()
         applied = await self._settle(
             call,
             f"auction:{run.no}",
-            lambda c, at: transitions.auction_closed(c, run.no, self._ranked(c, closed.offers), closed.closed_by, at),
+            lambda c, at: transitions.auction_closed(c, run.no, self._ranked(c, closed.offers), closed_by, at),
         )
         self._metrics.auction_overhead.labels("decide").observe(clock.monotonic() - decided)
         if applied is not None or self._over(call.sid):
@@ -191,7 +199,6 @@ class Auctioneer:
             self._metrics.buyer_wins.labels(closed.offers[0].buyer).inc()
         if closed.offers:
             return applied, "sold"
-        asked = any(result.asked_at is not None for result in closed.results)
         return applied, "no_offer" if asked else "nobody_called"
 
     def _ranked(self, call: Call, offers: tuple[Offer, ...]) -> tuple[Offer, ...]:

@@ -27,6 +27,23 @@ def charges(
 
 
 @dataclass(frozen=True)
+class Booked:
+    """What a call that qualified is expected to pay, and who pays it."""
+
+    buyer: str
+    cents: int
+
+
+def booked(before: Call | None, after: Call) -> Booked | None:
+    """What the step that ends a qualified call books; ``None`` for every other step."""
+    if after.state is not CallState.ENDED or (before is not None and before.state is CallState.ENDED):
+        return None
+    if not after.qualified or after.buyer is None:
+        return None
+    return Booked(after.buyer, int(((after.payout or Decimal(0)) * 100).to_integral_value()))
+
+
+@dataclass(frozen=True)
 class _Standing:
     """Where a call stands with one buyer."""
 

@@ -111,7 +111,7 @@ class CallFlow:
         """A status report. Raises `EngineUnavailable` only when it could not be kept on disk either."""
         decide = _report_transition(event)
         try:
-            applied = await self._progress.apply(event.sid, event.event_id, received_at, decide)
+            applied = await self._progress.apply(event.sid, event.event_id, received_at, decide, event)
         except UnknownCall:
             await self._report_of_leg(event, received_at)
             return
@@ -161,6 +161,7 @@ class CallFlow:
                         event.event_id,
                         received_at,
                         lambda c, at: transitions.dial_ended(c, event, at),
+                        event,
                     )
                 case HoldPolled():
                     return await self._polled(event, received_at)
@@ -232,8 +233,10 @@ class CallFlow:
         known = await self._known_caller(phone) if phone else None
         return known or Caller(phone=phone)
 
-    async def _apply(self, sid: str, event_id: str, received_at: float, decide: Decide) -> Answer:
-        return await self._attend(await self._progress.apply(sid, event_id, received_at, decide), received_at)
+    async def _apply(
+        self, sid: str, event_id: str, received_at: float, decide: Decide, event: DialEnded | None = None
+    ) -> Answer:
+        return await self._attend(await self._progress.apply(sid, event_id, received_at, decide, event), received_at)
 
     async def _attend(self, applied: Applied, received_at: float) -> Answer:
         """Start the auction that a step calls for, and wait a moment for an instant buyer."""

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from callrouter.calls import room_orders
-from callrouter.calls.charges import charges
+from callrouter.calls.charges import booked, charges
 from callrouter.calls.closing import farewell, orphaned
+from callrouter.calls.evidence import late_evidence
 from callrouter.calls.looking import look_at
-from callrouter.calls.record import record
+from callrouter.calls.record import amendment, record
 from callrouter.calls.selling import Decide, standing
 from callrouter.calls.setting import Setting, Step
 from callrouter.calls.spool import Spool
@@ -107,9 +108,10 @@ class Progress:
         ).noted(now, "refused", "not a number of any plan")
         await self.store.commit(Commit(call, "arrived", 0, record=record(call, {})), 0)
 
-    async def apply(self, sid: str, event_id: str, received_at: float, decide: Decide) -> Applied:
+    async def apply(self, sid: str, event_id: str, received_at: float, decide: Decide, event: object = None) -> Applied:
         """Apply one event to a call; repeats and events after the end change nothing.
 
+        What an ``event`` tells of a dial's length after the end is kept as evidence.
         Raises `UnknownCall`, `EngineUnavailable`.
         """
         await self._catch_up(sid)
@@ -118,6 +120,8 @@ class Progress:
         for _ in range(_CONFLICTS):
             if call is None:
                 raise UnknownCall(sid)
+            if call.state is CallState.ENDED and event is not None and not stored.seen:
+                call, version = await self._amended(call, version, event_id, event)
             if stored.seen or call.state is CallState.ENDED:
                 return self._unchanged(call, version, received_at)
             plan = self.plan(call)
@@ -129,9 +133,28 @@ class Progress:
             done = await self.store.commit(await self._commit(call, step, plan, event_id), version)
             if done.kind == "ok":
                 return self._applied(call, step, plan, done)
+            if done.kind == "closed" and event is not None:
+                stored = await self.store.load(sid, event_id)
+                call, version = stored.call, stored.version
+                continue
             if done.kind != "conflict":
                 return await self.standing(sid, received_at)
             call, version = done.current, done.version
+        raise RuntimeError(f"{_CONFLICTS} conflicts in a row on one call")
+
+    async def _amended(self, call: Call, version: int, event_id: str, event: object) -> tuple[Call, int]:
+        """The ended call with what the event adds to it, in the ledger too as a further revision."""
+        for _ in range(_CONFLICTS):
+            attempt = late_evidence(call, event, self._clock.now())
+            if attempt is None:
+                return call, version
+            amended = call.with_attempt(attempt)
+            if await self.store.amend(amended, version, event_id, amendment(amended, attempt)):
+                return amended, version + 1
+            stored = await self.store.load(call.sid)
+            if stored.call is None:
+                return call, version
+            call, version = stored.call, stored.version
         raise RuntimeError(f"{_CONFLICTS} conflicts in a row on one call")
 
     async def standing(self, sid: str, received_at: float) -> Applied:
@@ -217,6 +240,7 @@ class Progress:
             sale=step.sale,
             withdraws_callback=step.withdraws_callback,
             charges=charges(before, call, plan, self._clock.now(), self.store.keys),
+            booked=booked(before, call),
             index=index(before, call, self._clock.now(), self.store.keys),
         )
 

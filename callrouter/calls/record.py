@@ -1,9 +1,10 @@
 """The record of a call, as ``GET /api/v1/calls/{sid}`` shows it and the ledger keeps it. Pure."""
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
-from callrouter.domain.call import Acceptance, Attempt, Call, CallState
+from callrouter.domain.call import Acceptance, Attempt, AttemptResult, Call, CallState, Outcome
 from callrouter.domain.clock import rfc3339
 from callrouter.domain.money import dollars
 from callrouter.domain.offer import BuyerResult, Decline, Offer
@@ -30,13 +31,15 @@ def record(call: Call, replies: Mapping[str, BuyerResult], plan_buyers: Iterable
         "payout": dollars(call.payout) if call.payout is not None else None,
         "min_duration_s": call.min_duration_s,
         "bridged_s": call.bridged_s,
+        "margin_s": _margin_s(call),
+        "expected_payout": dollars(_expected(call)) if call.outcome else None,
         "started_at": rfc3339(call.started_at),
         "ended_at": rfc3339(call.ended_at),
         "zip": call.caller.zip,
         "region": call.caller.state,
         "results": [_result(no, result) for no, result in _complete(call, replies, plan_buyers)],
         "posts": [_post(call, acceptance, replies) for acceptance in call.acceptances],
-        "attempts": [_attempt(attempt) for attempt in call.attempts],
+        "attempts": [_attempt(call, attempt) for attempt in call.attempts],
         "callback": _callback(call),
         "sale": _sale(call),
         "transfer": _transfer(call),
@@ -108,6 +111,7 @@ def _post(call: Call, acceptance: Acceptance, replies: Mapping[str, BuyerResult]
         "reason": acceptance.result or (Reason.NO_OFFER_CALLER_GONE.value if call.state is CallState.ENDED else None),
         "detail": acceptance.detail,
         "sent_at": rfc3339(acceptance.started_at),
+        "bid_received_at": rfc3339(bid.received_at),
         "bid_age_s": round(bid.age_s(acceptance.started_at), 3),
         "elapsed_s": round(reply.elapsed_s, 3) if reply else None,
         "offer": _offer(reply.offer) if reply and reply.offer else None,
@@ -115,12 +119,59 @@ def _post(call: Call, acceptance: Acceptance, replies: Mapping[str, BuyerResult]
     }
 
 
-def _attempt(attempt: Attempt) -> dict[str, Any]:
+def amendment(call: Call, attempt: Attempt) -> dict[str, Any]:
+    """What the ledger must know of a dial of which more was reported after the call had ended."""
+    return {
+        "sid": call.sid,
+        "plan": call.plan,
+        "kind": call.kind.value,
+        "started_at": rfc3339(call.started_at),
+        "attempts": [_attempt(call, attempt)],
+    }
+
+
+def _margin_s(call: Call) -> int | None:
+    """By how many seconds the talk was longer than the buyer's minimum; negative when it was too short."""
+    if call.bridged_s is None or call.min_duration_s is None:
+        return None
+    return call.bridged_s - call.min_duration_s
+
+
+def _expected(call: Call) -> Decimal:
+    """What the call is expected to pay."""
+    return call.payout or Decimal(0) if call.qualified else Decimal(0)
+
+
+def _sold(call: Call, attempt: Attempt) -> bool:
+    """Whether this dial is the sale of an ended call: the last one that was bridged."""
+    if call.outcome is not Outcome.BRIDGED:
+        return False
+    return attempt is next((a for a in reversed(call.attempts) if a.result is AttemptResult.BRIDGED), None)
+
+
+def _timers(attempt: Attempt) -> dict[str, dict[str, int | None]]:
+    """The three clocks that buyers pay by, in whole seconds, each from both sources: the leg's own status reports, and
+    the dial's action. ``accept`` would start when the buyer accepts the call by a key: no partner of ours does."""
+    dialled, answered = attempt.initiated_at or attempt.decided_at, {"leg": attempt.leg_s, "action": attempt.action_s}
+    ends = {"leg": attempt.leg_ended_at, "action": attempt.action_at}
+    return {
+        "dial": {of: None if end is None else max(0, int(end - dialled)) for of, end in ends.items()},
+        "answer": answered,
+        "accept": dict.fromkeys(ends),
+    }
+
+
+def _attempt(call: Call, attempt: Attempt) -> dict[str, Any]:
+    sold = _sold(call, attempt)
+    talked = attempt.answered_at or attempt.bridged_s or attempt.leg_s
     return {
         "no": attempt.no,
         "buyer": attempt.offer.buyer,
         "number": attempt.offer.number,
         "payout": dollars(attempt.offer.payout),
+        "min_duration_s": attempt.offer.min_duration_s,
+        "min_duration_stated": attempt.offer.min_duration_stated,
+        "received_at": rfc3339(attempt.offer.received_at),
         "offer_age_s": round(attempt.offer.age_s(attempt.decided_at), 3),
         "expires_at": rfc3339(attempt.offer.expires_at),
         "ring_timeout_s": attempt.ring_timeout_s,
@@ -131,7 +182,12 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "ended_at": rfc3339(attempt.ended_at),
         "result": attempt.result.value if attempt.result else None,
         "ended_by": attempt.ended_by,
-        "bridged_s": attempt.talk_s if attempt.answered_at or attempt.bridged_s or attempt.leg_s else None,
+        # Of the sale: by what the call's end was decided, whatever is reported later.
+        "bridged_s": call.bridged_s if sold else attempt.talk_s if talked else None,
+        "timers": _timers(attempt),
+        "qualified": call.qualified if sold else None,
+        "margin_s": _margin_s(call) if sold else None,
+        "expected_payout": dollars(_expected(call) if sold else Decimal(0)),
     }
 
 

@@ -232,6 +232,8 @@ def _on_attempt(call: Call, no: int, event: PartyChanged, at: Setting) -> Call:
     news: dict[str, object] = {"leg_sid": attempt.leg_sid or event.leg_sid}
     if getattr(attempt, field) is None:
         news[field] = at.now
+    if event.status.final:
+        news["leg_ended_at"] = attempt.leg_ended_at or at.now
     if event.leg_s is not None:
         news["leg_s"] = event.leg_s
     return call.with_attempt(attempt.model_copy(update=news)).noted(

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from callrouter.calls.charges import Booked
 from callrouter.calls.setting import CallbackWanted, SaleWanted
 from callrouter.calls.store import CallStore, Commit
 from callrouter.domain.call import Call
@@ -46,6 +47,7 @@ class Spool:
             "sale": asdict(commit.sale) if commit.sale else None,
             "withdraws_callback": commit.withdraws_callback,
             "charges": commit.charges,
+            "booked": asdict(commit.booked) if commit.booked else None,
         }
         half = self._folder / f"{name}.half"
         with half.open("w") as file:
@@ -107,6 +109,7 @@ def _read(path: Path) -> tuple[Commit, int]:
         sale=SaleWanted(**{**sale, "callback": _callback(sale["callback"])}) if sale else None,
         withdraws_callback=body["withdraws_callback"],
         charges=tuple(body.get("charges", ())),
+        booked=Booked(**body["booked"]) if body.get("booked") else None,
     )
     return commit, int(body["version"])
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import redis.asyncio as redis
 
+from callrouter.calls.charges import Booked
 from callrouter.calls.closing import CALLBACK_ID, SALE_ID
 from callrouter.calls.setting import CallbackWanted, SaleWanted
 from callrouter.domain.call import Call, CallState
 from callrouter.domain.offer import BuyerResult
 from callrouter.engine.client import Engine
-from callrouter.engine.keys import CALL_TTL_S, REPLIES_TTL_S, SALE_TTL_S, STANDING_TTL_S, Keys
+from callrouter.engine.keys import BOOKS_TTL_S, CALL_TTL_S, REPLIES_TTL_S, SALE_TTL_S, STANDING_TTL_S, Keys
 
 CANCEL_DEADLINE_S = 86_400
 
@@ -42,6 +43,8 @@ class Commit:
     withdraws_callback: bool = False
     charges: tuple[Mapping[str, object], ...] = ()
     """What the step uses up of its buyers' caps, see ``calls/charges.py``."""
+    booked: Booked | None = None
+    """What is expected to be paid, where the call ends qualified."""
     index: Mapping[str, object] | None = None
     """Under which names a warm transfer is found, see ``calls/tickets.py``."""
 
@@ -62,8 +65,10 @@ class Committed:
 class CallStore:
     """The calls of one engine. Every method raises `EngineUnavailable`."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, books: str = "") -> None:
         self._engine = engine
+        self.books = books
+        """In whose books qualified calls are counted, see ``callrouter/books.py``."""
 
     @property
     def keys(self) -> Keys:
@@ -111,6 +116,16 @@ class CallStore:
             case [kind]:
                 return Committed(str(kind))
         raise AssertionError(f"commit.lua answered {answer!r}")
+
+    async def amend(self, call: Call, version: int, event_id: str, amendment: Mapping[str, object]) -> bool:
+        """Store what was learned of a call after its end, and pass it to the ledger as its next revision.
+
+        ``False`` when the call has another version by now. Doing it twice does no harm.
+        """
+        keys = [self._engine.keys.call(call.sid), self._engine.keys.ledger]
+        text = json.dumps(amendment, separators=(",", ":"))
+        args: list[str | int | float] = [version, event_id, call.model_dump_json(), call.sid, text]
+        return bool(await self._engine.run("amend", keys, args, again=True) != "conflict")
 
     async def keep_reply(self, sid: str, of: str, result: BuyerResult) -> bool:
         """Keep a buyer's result in an auction (``of`` is its number) or of a post (``post <no>``); the first one wins.
@@ -207,6 +222,10 @@ class CallStore:
             extras["sale"] = sale_document(commit.sale, self._engine.keys)
         if commit.index is not None:
             extras["index"] = commit.index
+        if commit.booked is not None:
+            # Whoever writes the step counts it, also one that waited in a spool.
+            books, booked = self._engine.keys.books(self.books), commit.booked
+            extras["booked"] = {"key": books, "ttl_s": BOOKS_TTL_S, "buyer": booked.buyer, "cents": booked.cents}
         return json.dumps(extras) if extras else ""
 
 

@@ -128,6 +128,8 @@ def leg_changed(call: Call, event: LegChanged, at: Setting) -> Step:
     }.get(event.status, "ended_at")
     if getattr(attempt, field) is None:
         news[field] = at.now
+    if event.status.final:
+        news["leg_ended_at"] = attempt.leg_ended_at or at.now
     if event.leg_s is not None:
         news["leg_s"] = event.leg_s
     attempt = attempt.model_copy(update=news)
@@ -148,6 +150,8 @@ def dial_ended(call: Call, event: DialEnded, at: Setting) -> Step:
     attempt = attempt.model_copy(
         update={
             "result": result,
+            "action_at": at.now,
+            "action_s": event.bridged_s,
             "bridged_s": _bridged_s(attempt, event, at) if result in _TALKED else event.bridged_s,
             "ended_at": attempt.ended_at or at.now,
             "leg_sid": event.leg_sid or attempt.leg_sid,
@@ -211,10 +215,17 @@ def _bridged_s(attempt: Attempt, event: DialEnded, at: Setting) -> int | None:
 
 
 def _settle_gone(call: Call, attempt: Attempt, status: LegStatus, leg_s: int | None, at: Setting) -> Step:
-    """The caller has gone and the leg's end is known: bridged if they talked, abandoned if not."""
+    """The caller has gone and the leg's end is known: bridged if they talked, abandoned if not.
+
+    Their leg ended before we were asked what next, as it does only when they hang up. Where nobody told us of either
+    (``gone_at`` unset) it stays open who did.
+    """
     talked = status is LegStatus.COMPLETED and bool(leg_s)
     result = AttemptResult.BRIDGED if talked else AttemptResult.CALLER_GONE
-    attempt = attempt.model_copy(update={"result": result, "leg_s": leg_s, "ended_at": attempt.ended_at or at.now})
+    hung_up = "caller" if talked and call.gone_at is not None else None
+    attempt = attempt.model_copy(
+        update={"result": result, "leg_s": leg_s, "ended_at": attempt.ended_at or at.now, "ended_by": hung_up}
+    )
     return close(call.with_attempt(attempt), Outcome.BRIDGED if talked else Outcome.ABANDONED, at)
 
 

@@ -2,6 +2,7 @@
 
 from callrouter.dialplan.guards import Cap, Duplicates, Guards, OpenHours
 from callrouter.dialplan.plan import (
+    RETENTION_DAYS,
     Auction,
     Bridge,
     BuyerEntry,
@@ -20,6 +21,7 @@ from callrouter.dialplan.section import PATTERN_REMEDIES, Section
 
 __all__ = [
     "PATTERN_REMEDIES",
+    "RETENTION_DAYS",
     "Auction",
     "Bridge",
     "BuyerEntry",

@@ -29,6 +29,9 @@ from callrouter.dialplan.section import (
 )
 from callrouter.domain.call import CallKind
 
+RETENTION_DAYS = 90
+"""For how many days callers stay in the records of a plan that does not say, or that is gone."""
+
 
 class Numbers(Section):
     """The numbers that lead into the plan; at least one."""
@@ -232,6 +235,9 @@ class Plan(Section):
     unsold: Unsold = Unsold()
     transfers: Transfers = Transfers()
     prompts: Prompts = Prompts()
+    retention_days: int = Field(default=RETENTION_DAYS, ge=1, le=3650)
+    """After so many days a call's record has no people in it any more: a keyed hash stands for the caller's number, and
+    names and what buyers were sent are gone. Money, times and results stay."""
 
     @model_validator(mode="after")
     def _whole(self) -> "Plan":

@@ -80,10 +80,16 @@ class Attempt(Value):
     ringing_at: float | None = None
     answered_at: float | None = None
     ended_at: float | None = None
+    leg_ended_at: float | None = None
+    """When the leg's own status callback said that it is over."""
     leg_s: int | None = None
-    """Seconds from the leg's own status callback."""
+    """Seconds since the answer, from the leg's own status callback."""
+    action_at: float | None = None
+    """When the dial's action came."""
+    action_s: int | None = None
+    """Seconds since the answer, as the dial's action says; ``None`` where it does not."""
     bridged_s: int | None = None
-    """Seconds from the dial's action."""
+    """Seconds talked by whoever says so first: action, leg, or our clock."""
     result: AttemptResult | None = None
     ended_by: Literal["caller", "buyer", "agent"] | None = None
     """Who ended the talk, where the carrier's reports say so."""

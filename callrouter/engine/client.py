@@ -68,6 +68,8 @@ class Engine:
         self.keys = keys or Keys()
         self.on_error: Callable[[str], None] = lambda operation: None
         """Called with the operation's name at each failure; the app counts there."""
+        self.on_timed: Callable[[str, float], None] | None = None
+        """Called with the operation's name and how long its answer, or its failure, took, in seconds."""
 
     @classmethod
     def at_url(cls, url: str, clock: Clock, keys: Keys | None = None, client_name: str = "callrouter") -> "Engine":
@@ -174,6 +176,16 @@ class Engine:
         await self._redis.connection_pool.disconnect()
 
     async def _guarded(self, operation: str, call: Callable[[], Awaitable[Any]], *, again: bool) -> Any:
+        timed = self.on_timed
+        if timed is None:
+            return await self._tried(operation, call, again=again)
+        started = self._clock.monotonic()
+        try:
+            return await self._tried(operation, call, again=again)
+        finally:
+            timed(operation, self._clock.monotonic() - started)
+
+    async def _tried(self, operation: str, call: Callable[[], Awaitable[Any]], *, again: bool) -> Any:
         with self._clock.busy():
             for last in (not again, True):
                 try:

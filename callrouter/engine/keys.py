@@ -29,6 +29,10 @@ SIGN_IN_TTL_S = 600
 """How long a failed sign-in to the console counts against the place that it came from."""
 AGENT_TTL_S = 90 * DAY_S
 """What an agent told of herself on the console, from the last time that she used it."""
+BOOKS_TTL_S = 90 * DAY_S
+"""What an instance has booked, from its last sale: it counts on from there when it is started again."""
+ERASED_TTL_S = 7 * DAY_S
+"""That a person asked to be erased: longer than any call of theirs is on its way to the ledger."""
 USED_TTL_S: Mapping[str, int] = {"hour": 3 * 3600, "day": 3 * DAY_S, "month": 35 * DAY_S, "ever": 0}
 """What is used up of caps, from the last use: past the end of its calendar period; ``ever`` has no end."""
 
@@ -90,6 +94,10 @@ class Keys:
     def caller(self, phone: str) -> str:
         """JSON of what was told about a person by ``PUT /api/v1/callers``; its TTL is the request's."""
         return self._key("caller", phone)
+
+    def erased(self, hashed: str) -> str:
+        """When the person whose number has this hash asked to be erased (epoch ms)."""
+        return self._key("erased", hashed)
 
     def reply(self, digest: str) -> str:
         """JSON of the answer that was given to a token's idempotency key, or of the claim of who is about to."""
@@ -191,8 +199,12 @@ class Keys:
         """The warm transfer that a leg of the carrier belongs to, or JSON of who was asked for a pin on it."""
         return self._key("leg", leg_sid)
 
+    def books(self, instance: str) -> str:
+        """Hash of what one instance has booked: ``cents <buyer>`` and ``calls <buyer>``."""
+        return self._key("books", instance)
+
     @property
     def ledger(self) -> str:
         """Stream of calls and sales that are over, on their way to the ledger; each entry has ``record``, and
-        ``sid`` or ``sale``."""
+        ``sid`` or ``sale``, or ``sid``, ``revision`` and ``amendment``."""
         return self._key("ledger")

@@ -1,5 +1,6 @@
 """Where the ledger is, and a connection to it."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,16 @@ _ASYNC_DRIVERS = {
     "postgres": "postgresql+asyncpg",
     "postgresql": "postgresql+asyncpg",
 }
-_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000")
-"""Readers never wait for the writer; a commit is on the disk; writers of other processes are waited for."""
+CONNECT_S = 5.0
+"""How long a server may take to let us in, and how long anybody waits for a connection of the pool."""
+STATEMENT_S = 30.0
+"""What takes longer is given up, on the server too: nothing waits for ever for a server that has gone."""
+POOL = 5
+POOL_OVERFLOW = 5
+"""At most ten connections an instance: PostgreSQL's own default lets a hundred in, for all instances together."""
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "secure_delete=ON")
+"""Readers never wait for the writer; a commit is on the disk; writers of other processes are waited for; what is taken
+out of a row is overwritten in the file."""
 
 
 def sqlite_url(data_dir: Path) -> str:
@@ -30,13 +39,34 @@ def ledger_url(database_url: str | None, data_dir: Path) -> str:
     return f"{_ASYNC_DRIVERS.get(scheme, scheme)}://{rest}"
 
 
-def open_database(url: str) -> AsyncEngine:
-    """A pool of connections; dispose of it in the end. Connects when first used."""
+def open_database(url: str, statement_s: float | None = STATEMENT_S) -> AsyncEngine:
+    """A pool of connections; dispose of it in the end. Connects when first used.
+
+    ``statement_s`` is PostgreSQL's; ``None`` lets statements take their time.
+    """
     # Parameters are hidden: errors are logged, and these are callers' numbers and records.
-    database = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
+    if url.startswith("postgresql+asyncpg://"):
+        return create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=partial(_connect, "postgresql" + url.removeprefix("postgresql+asyncpg"), statement_s),
+            pool_pre_ping=True,  # one round trip; without it the first statement after a restart fails
+            pool_size=POOL,
+            max_overflow=POOL_OVERFLOW,
+            pool_timeout=CONNECT_S,
+            hide_parameters=True,
+        )
+    database = create_async_engine(url, hide_parameters=True)
     if database.dialect.name == "sqlite":
         event.listen(database.sync_engine, "connect", _set_pragmas)
     return database
+
+
+async def _connect(url: str, statement_s: float | None) -> Any:
+    """The driver reads the URL itself, as every PostgreSQL program does: ``?sslmode=require`` and the like."""
+    import asyncpg
+
+    name = {"application_name": "callrouter"}
+    return await asyncpg.connect(url, timeout=CONNECT_S, command_timeout=statement_s, server_settings=name)
 
 
 def sqlite_file(url: str) -> Path | None:

@@ -15,8 +15,10 @@ from redis.exceptions import ResponseError
 from callrouter.domain.clock import Clock
 from callrouter.engine.client import Engine
 from callrouter.errors import EngineUnavailable
+from callrouter.ledger.erasures import Erasures
 from callrouter.ledger.reads import Ledger
-from callrouter.ledger.rows import row_of, sale_row_of
+from callrouter.ledger.rows import Rows
+from callrouter.ledger.trouble import in_words
 
 log = logging.getLogger("callrouter.ledger")
 
@@ -46,6 +48,7 @@ class LedgerDrainer:
     ) -> None:
         self._engine = engine
         self._ledger = ledger
+        self._erasures = Erasures(engine, ledger.hashes) if ledger.hashes else None
         self._clock = clock
         self._consumer = consumer
         self._on_error = on_error
@@ -83,15 +86,23 @@ class LedgerDrainer:
         entries = await self._next()
         if not entries:
             return 0
-        known = [(entry_id, fields) for entry_id, fields in entries if fields]
+        rows = Rows()
+        for entry_id, fields in entries:
+            if fields:
+                rows.take(fields, entry_id)
         try:
-            await self._ledger.insert([_row(*entry) for entry in known if "sale" not in entry[1]])
-            await self._ledger.insert_sales([_sale_row(*entry) for entry in known if "sale" in entry[1]])
+            await self._ledger.add(rows)
+            await self._take_out_erased(rows)
         except BaseException:
             self._own_first = True
             raise
         await self._forget([entry_id for entry_id, _ in entries])
         return len(entries)
+
+    async def _take_out_erased(self, rows: Rows) -> None:
+        """Only now: who is erased while we write is seen by one of the two."""
+        if self._erasures is not None and (sids := await self._erasures.among(rows.calls)):
+            await self._ledger.erase_calls(sids)
 
     async def _work(self) -> None:
         failures = 0
@@ -110,7 +121,8 @@ class LedgerDrainer:
 
     def _failed(self, error: Exception) -> None:
         operation = "ledger_read" if isinstance(error, EngineUnavailable | ResponseError) else "ledger_write"
-        log.warning("ledger not drained", extra={"operation": operation, "error": type(error).__name__})
+        fields = {"operation": operation, "error": type(error).__name__, "why": in_words(error)}
+        log.warning("ledger not drained", extra=fields)
         self._on_error(operation)
 
     async def _pause(self, pause_s: float, *, until_notified: bool) -> None:
@@ -211,13 +223,3 @@ class LedgerDrainer:
 def _entries(raw: Any) -> Sequence[Entry]:
     """Entries that were deleted meanwhile come without fields: they only need to be forgotten."""
     return [(entry_id, fields or {}) for entry_id, fields in raw if entry_id]
-
-
-def _row(entry_id: str, fields: Mapping[str, str]) -> dict[str, Any]:
-    received_ms = int(entry_id.partition("-")[0])
-    return row_of(fields.get("sid") or entry_id, fields.get("record") or "{}", received_ms)
-
-
-def _sale_row(entry_id: str, fields: Mapping[str, str]) -> dict[str, Any]:
-    received_ms = int(entry_id.partition("-")[0])
-    return sale_row_of(fields["sale"], fields.get("record") or "{}", received_ms)

@@ -1,19 +1,80 @@
-"""A record without the person whom it is about. Pure."""
+"""A record without the people whom it is about. Pure.
+
+What may stay is listed, not what must go: a key that is not in the lists below goes.
+"""
 
 import json
-from typing import Any
+import re
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 ERASED = "erased"
-"""The key of a record that says that its person was erased; the value is ``true``."""
+"""The key of a record that says that its person was taken out; the value is ``true``."""
 
-_PERSONAL = ("exchange",)
-"""What buyers were sent and answered: masked, but no mask is perfect."""
+MASK = "[number]"
+"""Too long to lie between two digits of a number."""
+
+Shape: TypeAlias = "Mapping[str, Shape] | None"
+"""The keys that an object keeps; ``None`` is a plain value."""
 
 
-def without_person(record_json: str) -> str:
-    """A record's JSON without the number and without what went to buyers; zip, results and money stay.
+def _plain(*names: str) -> dict[str, Shape]:
+    return dict.fromkeys(names)
 
-    A record that cannot be read is emptied: nobody knows what is in it.
+
+_OFFER = _plain(
+    "number", "payout", "min_duration_s", "min_duration_stated", "received_at", "expires_at", "provider"
+)  # fmt: skip
+_RESULT: Shape = {
+    **_plain("auction", "no", "buyer", "step", "reason", "buyer_code", "elapsed_s", "asked_at", "payout"),
+    **_plain("sent_at", "bid_received_at", "bid_age_s"),
+    "offer": _OFFER,
+}
+"""Of a call's result or post, and of a step of a sale."""
+_SALE: dict[str, Shape] = {
+    **_plain("id", "sid", "plan", "state", "why", "buyer", "payout", "payout_stated", "lead_ref", "at_ms", "callback"),
+    "results": _RESULT,
+}
+_TIMER = _plain("leg", "action")
+_ATTEMPT: Shape = {
+    **_plain("no", "buyer", "number", "payout", "min_duration_s", "min_duration_stated", "offer_age_s"),
+    **_plain("received_at", "expires_at", "ring_timeout_s", "decided_at", "initiated_at", "ringing_at"),
+    **_plain("answered_at", "ended_at", "result", "ended_by", "bridged_s", "qualified", "margin_s", "expected_payout"),
+    **_plain("revision"),
+    "timers": {"dial": _TIMER, "answer": _TIMER, "accept": _TIMER},
+}
+_PARTY = _plain(
+    "role", "no", "ordered_at", "ringing_at", "answered_at", "joined_at", "left_at", "why_left"
+)  # fmt: skip
+KEPT: Shape = {
+    **_SALE,
+    **_plain("kind", "to", "outcome", "qualified", "min_duration_s", "bridged_s", "margin_s", "expected_payout"),
+    **_plain("started_at", "ended_at", "zip", "region", ERASED),
+    "posts": _RESULT,
+    "attempts": _ATTEMPT,
+    "callback": _plain("id", "due_at", "why"),
+    "sale": _SALE,
+    "transfer": {**_plain("way", "completed_at"), "parties": _PARTY},
+    "events": _plain("at", "event", "detail"),
+}
+"""Of a call's record, and of a sale's."""
+
+EMPTIED = frozenset({"from", "exchange", "detail", "agent", "opened_by", "address"})
+"""What goes and leaves its key with a null, for whoever reads it: numbers and names, what buyers were sent and answered
+(masked, but no mask is perfect), and in what words they declined."""
+
+_NAMES_SOMEBODY = frozenset({"transfer_opened"})
+"""Events whose detail is who did it."""
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z", re.ASCII)
+_ID = re.compile(r"(?:[a-z]+-)?[A-Z]{2}[0-9a-f]{32}(?:-[0-9]+)?", re.ASCII)
+"""Times and the carrier's ids: digits that are no number, whatever they look like."""
+
+
+def without_person(record_json: str, known_as: str | None = None, number: str | None = None) -> str:
+    """A call's or a sale's record, as JSON, without caller and agent; zip, region, times, results and money stay.
+
+    ``known_as`` comes in the place of the caller's number. ``number`` (E.164) is looked for in the words that stay,
+    too. A record that cannot be read is emptied: nobody knows what is in it.
     """
     try:
         record = json.loads(record_json)
@@ -21,24 +82,46 @@ def without_person(record_json: str) -> str:
         record = {}
     if not isinstance(record, dict):
         record = {}
-    kept = {key: _answers(value) if key in ("results", "posts") else value for key, value in record.items()}
+    kept = _kept(record, KEPT, _pattern(number))
     if "from" in kept:
-        kept["from"] = None
-    if isinstance(kept.get("transfer"), dict):
-        kept["transfer"] = _without_caller(kept["transfer"])
+        kept["from"] = known_as
     return json.dumps({**kept, ERASED: True}, separators=(",", ":"))
 
 
-def _answers(results: Any) -> Any:
-    if not isinstance(results, list):
-        return results
-    return [{**r, **dict.fromkeys(_PERSONAL)} if isinstance(r, dict) else r for r in results]
+def words_without(number: str | None, words: str) -> str:
+    """Words in which the number does not stand any more."""
+    return str(_without_number(words, _pattern(number)))
 
 
-def _without_caller(transfer: dict[str, Any]) -> dict[str, Any]:
-    """The agent stays; the caller's leg loses its address."""
-    parties = [
-        {**party, "address": None} if isinstance(party, dict) and party.get("role") == "caller" else party
-        for party in transfer.get("parties") or ()
-    ]
-    return {**{k: v for k, v in transfer.items() if k not in ("caller", "call_token")}, "parties": parties}
+def _kept(value: Any, shape: Shape, number: re.Pattern[str] | None) -> Any:
+    if isinstance(value, list):
+        return [_kept(one, shape, number) for one in value]
+    if isinstance(value, dict):
+        return None if shape is None else _kept_keys(value, shape, number)
+    return None if shape is not None or value is None else _without_number(value, number)
+
+
+def _kept_keys(value: dict[str, Any], shape: Mapping[str, Shape], number: re.Pattern[str] | None) -> dict[str, Any]:
+    known = {key: one for key, one in value.items() if key in shape or key in EMPTIED}
+    kept = {key: _kept(one, shape[key], number) if key in shape else None for key, one in known.items()}
+    if kept.get("event") in _NAMES_SOMEBODY:
+        kept["detail"] = None
+    return kept
+
+
+def _without_number(value: Any, number: re.Pattern[str] | None) -> Any:
+    if number is None or isinstance(value, bool):
+        return value
+    if not isinstance(value, str):
+        return None if number.search(str(value)) else value
+    return value if _TIME.fullmatch(value) or _ID.fullmatch(value) else number.sub(MASK, value)
+
+
+def _pattern(number: str | None) -> re.Pattern[str] | None:
+    """A North American number however it is written; any other as it is."""
+    digits = re.sub(r"\D", "", number or "")
+    if not digits:
+        return None
+    if len(digits) < 10:
+        return re.compile(re.escape(digits))
+    return re.compile(r"(?:\+?1\D{0,3})?" + r"\D{0,3}".join(digits[-10:]))

@@ -1,23 +1,29 @@
 """Reading and writing finished calls."""
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Table, and_, or_, select, text, update
+from sqlalchemy import Row, Select, Table, and_, or_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callrouter.domain.clock import Clock
 from callrouter.errors import LedgerUnavailable
+from callrouter.ledger.amended import current_dials, with_evidence
 from callrouter.ledger.database import open_database
-from callrouter.ledger.erasing import without_person
-from callrouter.ledger.rows import sale_document
-from callrouter.ledger.tables import calls, sales
+from callrouter.ledger.exporting import Slice, exported
+from callrouter.ledger.number_hash import NumberHash
+from callrouter.ledger.retiring import BATCH, erase_calls, erase_numbers, follow_calls, next_plan, retire
+from callrouter.ledger.rows import Rows, sale_document
+from callrouter.ledger.sold import Sold, sold_of
+from callrouter.ledger.tables import answers, calls, dials, sales
+from callrouter.ledger.totals import Asked, Totals, totals
+from callrouter.ledger.trouble import in_words
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,9 @@ class LedgerCall:
     payout: Decimal | None
     min_duration_s: int | None
     bridged_s: int | None
+    margin_s: int | None
+    expected: Decimal | None
+    left: Decimal | None
     started_at: float
     ended_at: float | None
     record: Mapping[str, Any]
@@ -46,14 +55,20 @@ class Ledger:
     What people ask for (`get`, `find`, `sales`, `erase`) raises `LedgerUnavailable`, all else SQLAlchemy's errors.
     """
 
-    def __init__(self, url: str, clock: Clock) -> None:
+    def __init__(self, url: str, clock: Clock, hashes: NumberHash | None = None) -> None:
         self._database = open_database(url)
         self._clock = clock
+        self.hashes = hashes
+        """What stands for the numbers of retired calls; without it these are not found, and none is retired."""
 
     async def get(self, sid: str) -> LedgerCall | None:
         """One call."""
         found = await self._rows(select(calls).where(calls.c.sid == sid))
-        return found[0] if found else None
+        if not found:
+            return None
+        async with self._connected(self._database.connect()) as connection:
+            late = await connection.execute(current_dials().where(dials.c.sid == sid, dials.c.revision > 1))
+            return replace(found[0], record=with_evidence(found[0].record, late.mappings().all()))
 
     async def find(
         self,
@@ -79,9 +94,11 @@ class Ledger:
         if until is not None:
             query = query.where(column.started_ms < round(until * 1000))
         equals = (
-            *((phone, column.from_number), (plan, column.plan), (outcome, column.outcome)),
+            *((plan, column.plan), (outcome, column.outcome)),
             *((buyer, column.buyer), (qualified, column.qualified)),
         )
+        if phone is not None:
+            query = query.where(column.from_number.in_(self._names_of(phone)))
         for wanted, of in equals:
             if wanted is not None:
                 query = query.where(of == wanted)
@@ -91,13 +108,19 @@ class Ledger:
             query = query.where(or_(older, and_(column.started_ms == start, column.sid < before)))
         return await self._rows(query)
 
-    async def insert(self, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Add calls in one transaction; those that are there already stay as they are. How many were new."""
-        return await self._insert(calls, rows)
-
-    async def insert_sales(self, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Add sales that are over, as `insert` adds calls."""
-        return await self._insert(sales, rows)
+    async def add(self, rows: Rows) -> int:
+        """Add rows in one transaction; those that are there already stay as they are. How many calls and sales were
+        new."""
+        if not (rows.calls or rows.dials or rows.answers or rows.sales):
+            return 0
+        with self._clock.busy():
+            async with self._database.begin() as connection:
+                added = await self._insert(connection, calls, rows.calls)
+                await self._insert(connection, dials, rows.dials)
+                await self._insert(connection, answers, rows.answers)
+                added += await self._insert(connection, sales, rows.sales)
+                await follow_calls(connection, sorted({row["sid"] for row in rows.sales}))
+                return added
 
     async def sales(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Sales that are over, by id: what a call's record shows as ``sale``."""
@@ -109,38 +132,72 @@ class Ledger:
                 found |= {row.id: sale_document(row.record, row.ended_ms) for row in rows}
         return found
 
+    async def totals(self, asked: Asked) -> Totals:
+        """What the calls of a period came to."""
+        async with self._connected(self._database.connect()) as connection:
+            return await totals(connection, asked)
+
+    async def sold(self, buyer: str, since: float, until: float) -> AsyncIterator[Sold]:
+        """The dials of a buyer that were made from ``since`` to before ``until`` (epoch seconds), oldest first."""
+        async with self._connected(self._database.connect()) as connection:
+            async for one in sold_of(connection, buyer, round(since * 1000), round(until * 1000)):
+                yield one
+
+    async def exported(self, wanted: Slice) -> AsyncGenerator[Sequence[dict[str, Any]], None]:
+        """Rows for other programs, some at a time: `exporting.exported`."""
+        async with self._connected(self._database.connect()) as connection:
+            async for rows in exported(connection, wanted):
+                yield rows
+
     async def erase(self, phone: str) -> int:
-        """Take a person's number (E.164), and what buyers were sent and answered, out of their calls; how many.
+        """Take a person (E.164), whoever called for them, and what buyers were sent and answered, out of their calls.
 
-        The calls stay, with their times, results and money; who called does not. One transaction.
+        How many; also those that have only the number's hash. They stay, with their times, results and money. One
+        transaction.
         """
+        names = self._names_of(phone)
         async with self._connected(self._database.begin()) as connection:
-            rows = (await connection.execute(_of_person(calls, calls.c.from_number == phone))).all()
-            for row in rows:
-                where = calls.c.sid == row.sid
-                values = {"from_number": None, "record": without_person(row.record)}
-                await connection.execute(update(calls).where(where).values(**values))
-            for start in range(0, len(rows), 500):
-                sids = [row.sid for row in rows[start : start + 500]]
-                for sale in (await connection.execute(_of_person(sales, sales.c.sid.in_(sids)))).all():
-                    kept = without_person(sale.record)
-                    await connection.execute(update(sales).where(sales.c.id == sale.id).values(record=kept))
-        return len(rows)
+            return await erase_numbers(connection, names, phone, self._now_ms())
 
-    async def _insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
-        if not rows:
-            return 0
+    async def erase_calls(self, sids: Sequence[str]) -> int:
+        """Take the person out of these calls as `erase` does; how many had one. One transaction."""
+        async with self._connected(self._database.begin()) as connection:
+            return await erase_calls(connection, sorted(sids), self._now_ms())
+
+    async def plan_with_people(self, after: str | None = None) -> str | None:
+        """The first plan, or the next by name, that has calls with people in them; also one that serves no more."""
+        async with self._connected(self._database.connect()) as connection:
+            return await next_plan(connection, after)
+
+    async def retire(self, plan: str, before: float, limit: int = BATCH) -> int:
+        """Take the people out of the plan's oldest calls that began before then (epoch seconds); how many.
+
+        A hash comes in the place of the number. At most ``limit`` calls, in one transaction.
+        """
+        if self.hashes is None:
+            raise ValueError("a ledger that retires calls needs hashes")
+        async with self._connected(self._database.begin()) as connection:
+            return await retire(connection, plan, round(before * 1000), self.hashes, self._now_ms(), limit)
+
+    def _names_of(self, phone: str) -> tuple[str, ...]:
+        return (phone,) if self.hashes is None else self.hashes.names_of(phone)
+
+    def _now_ms(self) -> int:
+        return round(self._clock.now() * 1000)
+
+    async def _insert(self, connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
         insert = postgresql.insert if self._database.dialect.name == "postgresql" else sqlite.insert
         added = 0
-        with self._clock.busy():
-            async with self._database.begin() as connection:
-                # 14 columns a row at most: below the 32,766 and 32,767 parameters that the two databases take.
-                for start in range(0, len(rows), 500):
-                    batch = [dict(row) for row in rows[start : start + 500]]
-                    result = await connection.execute(
-                        insert(table).values(batch).on_conflict_do_nothing(index_elements=list(table.primary_key))
-                    )
-                    added += result.rowcount
+        # In one order everywhere: two writers of the same rows then wait in turn, and not for each other.
+        key = [column.key for column in table.primary_key]
+        rows = sorted(rows, key=lambda row: tuple(row[name] for name in key))
+        # 30 columns a row at most: below the 32,766 and 32,767 parameters that the two databases take.
+        for start in range(0, len(rows), 500):
+            batch = [dict(row) for row in rows[start : start + 500]]
+            result = await connection.execute(
+                insert(table).values(batch).on_conflict_do_nothing(index_elements=list(table.primary_key))
+            )
+            added += result.rowcount
         return added
 
     async def check(self) -> None:
@@ -165,17 +222,15 @@ class Ledger:
                 async with opened as connection:
                     yield connection
             except (SQLAlchemyError, OSError) as error:  # a database that is down is an OSError with some drivers
-                raise LedgerUnavailable(type(error).__name__) from error
-
-
-def _of_person(table: Table, where: ColumnElement[bool]) -> Select[Any]:
-    return select(*table.primary_key, table.c.record).where(where).with_for_update()
+                raise LedgerUnavailable(in_words(error)) from error
 
 
 def _call(row: Row[Any]) -> LedgerCall:
     fields = dict(row._mapping)
     started_ms, ended_ms = fields.pop("started_ms"), fields.pop("ended_ms")
-    fields["payout"] = fields.pop("payout_cents")
+    del fields["erased_ms"]
+    for money in ("payout", "expected", "left"):
+        fields[money] = fields.pop(f"{money}_cents")
     try:
         record = json.loads(fields.pop("record"))
     except ValueError:

@@ -1,17 +1,44 @@
 """The record of a call, or of a lead's sale, as a row of the ledger. Pure."""
 
-import json
 from collections.abc import Mapping
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import Any
 
 from callrouter.domain.clock import rfc3339
-
-T = TypeVar("T", int, None)
+from callrouter.ledger.cells import epoch_ms, money, read, signed, storable, text, whole
+from callrouter.ledger.facts import answer_rows, dial_rows, left_on_table
 
 UNREADABLE = "unreadable"
 """The outcome of a row whose record could not be read: it is kept, so that nothing is lost unseen."""
+
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What goes into the ledger together, by table."""
+
+    calls: list[Row] = field(default_factory=list)
+    dials: list[Row] = field(default_factory=list)
+    answers: list[Row] = field(default_factory=list)
+    sales: list[Row] = field(default_factory=list)
+
+    def take(self, entry: Mapping[str, str], entry_id: str) -> None:
+        """Add what one entry of the stream says; ``entry_id`` is its id, which begins with the time in ms."""
+        received_ms = int(entry_id.partition("-")[0])
+        if "sale" in entry:
+            self.sales.append(sale_row_of(entry["sale"], entry.get("record") or "{}", received_ms))
+            return
+        sid = storable(entry.get("sid") or entry_id)[:64]
+        if "amendment" in entry:
+            revision = int(entry.get("revision") or 2)
+            self.dials.extend(dial_rows(read(entry["amendment"]), sid, received_ms, revision))
+            return
+        record = read(entry.get("record") or "{}")
+        self.calls.append(row_of(sid, entry.get("record") or "{}", received_ms))
+        self.dials.extend(dial_rows(record, sid, received_ms))
+        self.answers.extend(answer_rows(record, sid, received_ms))
 
 
 def row_of(sid: str, record_json: str, received_ms: int) -> dict[str, Any]:
@@ -19,88 +46,49 @@ def row_of(sid: str, record_json: str, received_ms: int) -> dict[str, Any]:
 
     Nothing in a record can make a row that a database refuses: one bad call must not hold up the others.
     """
-    record = _read(record_json)
+    record = read(record_json)
+    left = left_on_table(record)
     return {
-        "sid": _storable(sid)[:64],
-        "plan": _text(record, "plan", 64) or "",
-        "kind": _text(record, "kind", 16) or "",
-        "from_number": _text(record, "from", 32),
-        "to_number": _text(record, "to", 32),
-        "outcome": _text(record, "outcome", 16) or UNREADABLE,
+        "sid": storable(sid)[:64],
+        "plan": text(record, "plan", 64) or "",
+        "kind": text(record, "kind", 16) or "",
+        "from_number": text(record, "from", 32),
+        "to_number": text(record, "to", 32),
+        "outcome": text(record, "outcome", 16) or UNREADABLE,
         "qualified": record["qualified"] if isinstance(record.get("qualified"), bool) else None,
-        "buyer": _text(record, "buyer", 64),
-        "payout": _money(record.get("payout")),
-        "min_duration_s": _whole(record.get("min_duration_s")),
-        "bridged_s": _whole(record.get("bridged_s")),
-        "started_ms": _epoch_ms(record.get("started_at"), received_ms),
-        "ended_ms": _epoch_ms(record.get("ended_at"), None),
-        "record": _storable(record_json),
+        "buyer": text(record, "buyer", 64),
+        "payout": money(record.get("payout")),
+        "min_duration_s": whole(record.get("min_duration_s")),
+        "bridged_s": whole(record.get("bridged_s")),
+        "margin_s": signed(record.get("margin_s")),
+        "expected": money(record.get("expected_payout")),
+        "left": left[1] if left is not None else None,
+        "started_ms": epoch_ms(record.get("started_at"), received_ms),
+        "ended_ms": epoch_ms(record.get("ended_at"), None),
+        "record": storable(record_json),
     }
 
 
 def sale_row_of(sale_id: str, record_json: str, received_ms: int) -> dict[str, Any]:
     """The columns for one stream entry of a sale; as safe as `row_of`."""
-    record = _read(record_json)
+    record = read(record_json)
     ended_ms = record.get("at_ms")
     if isinstance(ended_ms, bool) or not isinstance(ended_ms, int) or not 0 <= ended_ms < 2**52:
         ended_ms = received_ms
     return {
-        "id": _storable(sale_id)[:80],
-        "sid": _text(record, "sid", 64) or "",
-        "plan": _text(record, "plan", 64) or "",
-        "state": _text(record, "state", 16) or UNREADABLE,
-        "buyer": _text(record, "buyer", 64),
-        "payout": _money(record.get("payout")),
-        "lead_ref": _text(record, "lead_ref", 128),
+        "id": storable(sale_id)[:80],
+        "sid": text(record, "sid", 64) or "",
+        "plan": text(record, "plan", 64) or "",
+        "state": text(record, "state", 16) or UNREADABLE,
+        "buyer": text(record, "buyer", 64),
+        "payout": money(record.get("payout")),
+        "lead_ref": text(record, "lead_ref", 128),
         "ended_ms": ended_ms,
-        "record": _storable(record_json),
+        "record": storable(record_json),
     }
 
 
 def sale_document(record_json: str, ended_ms: int) -> dict[str, Any]:
     """What a row of `sale_row_of` says, as a call's record shows it."""
-    record = {name: value for name, value in _read(record_json).items() if name != "at_ms"}
+    record = {name: value for name, value in read(record_json).items() if name != "at_ms"}
     return {**record, "at": rfc3339(ended_ms / 1000)}
-
-
-def _read(record_json: str) -> Mapping[str, Any]:
-    try:
-        record = json.loads(record_json)
-    except (ValueError, RecursionError):
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
-def _text(record: Mapping[str, Any], name: str, most: int) -> str | None:
-    value = record.get(name)
-    return _storable(value)[:most] if isinstance(value, str) else None
-
-
-def _storable(text: str) -> str:
-    """Without what databases refuse: NUL, and halves of surrogate pairs."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
-
-
-def _whole(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**31:
-        return None
-    return int(value)
-
-
-def _money(value: object) -> Decimal | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        amount = Decimal(value)
-    except InvalidOperation:
-        return None
-    return amount.quantize(Decimal("0.01")) if amount.is_finite() and abs(amount) < 10**9 else None
-
-
-def _epoch_ms(value: object, otherwise: T) -> int | T:
-    if not isinstance(value, str):
-        return otherwise
-    try:
-        return round(datetime.fromisoformat(value).timestamp() * 1000)
-    except (ValueError, OverflowError):
-        return otherwise

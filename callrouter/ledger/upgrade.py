@@ -27,7 +27,7 @@ async def upgrade(url: str, clock: Clock | None = None) -> None:
 async def _upgrade(url: str) -> None:
     file = sqlite_file(url)
     with _locked(await asyncio.to_thread(_lock, file) if file else None):
-        database = open_database(url)
+        database = open_database(url, statement_s=None)
         try:
             async with database.begin() as connection:
                 if database.dialect.name == "postgresql":

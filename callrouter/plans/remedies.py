@@ -1,4 +1,4 @@
-"""What to tell an operator for each way in which a dialplan can miss its model.
+"""What to tell an operator for each way in which a dialplan, or another file of theirs, can miss its model.
 
 Remedies never repeat the value: it may be a secret.
 """
@@ -39,31 +39,31 @@ _BY_TYPE = {
 }
 
 
-def remedies(error: ValidationError) -> list[tuple[Path, str]]:
-    """The path of each wrong key and what to do about it, one entry a path."""
+def remedies(error: ValidationError, of: type[BaseModel] = Plan) -> list[tuple[Path, str]]:
+    """The path of each wrong key and what to do about it, one entry a path; ``of`` is the model that was missed."""
     found: dict[Path, list[str]] = {}
     for detail in error.errors(include_url=False):
-        for path, remedy in _explained(detail):
+        for path, remedy in _explained(detail, of):
             texts = found.setdefault(path, [])
             if remedy not in texts:
                 texts.append(remedy)
     return [(path, ", or ".join(texts)) for path, texts in found.items()]
 
 
-def _explained(detail: ErrorDetails) -> list[tuple[Path, str]]:
+def _explained(detail: ErrorDetails, of: type[BaseModel]) -> list[tuple[Path, str]]:
     """A check between keys finds several things at once; a wrong value is one."""
     if detail["type"] == "mistakes":
         return [(tuple(key.split(".")), remedy) for key, remedy in detail["ctx"]["found"]]
-    return [_of_key(detail)]
+    return [_of_key(detail, of)]
 
 
-def _of_key(detail: ErrorDetails) -> tuple[Path, str]:
+def _of_key(detail: ErrorDetails, of: type[BaseModel]) -> tuple[Path, str]:
     kind, context = detail["type"], detail.get("ctx", {})
-    path = _known_path(detail["loc"])
+    path = _known_path(detail["loc"], of)
     if kind == "mistake":
         return (*path, *context["key"].split(".")), context["remedy"]
     if kind == "extra_forbidden":
-        return path, _unknown_key(path)
+        return path, _unknown_key(path, of)
     if detail["input"] is None:
         return path, "it has no value; write one, or remove the key"
     return path, _of_value(kind, context, detail["msg"])
@@ -72,7 +72,7 @@ def _of_key(detail: ErrorDetails) -> tuple[Path, str]:
 def _of_value(kind: str, context: dict[str, Any], message: str) -> str:
     if kind == "string_pattern_mismatch":
         return PATTERN_REMEDIES.get(context["pattern"], f"it must match {context['pattern']}")
-    if kind == "literal_error":
+    if kind in ("literal_error", "enum"):
         return f"write {context['expected']}"
     if kind == "value_error":
         return str(context["error"])
@@ -84,18 +84,18 @@ def _of_value(kind: str, context: dict[str, Any], message: str) -> str:
     return _BY_TYPE.get(kind, message)
 
 
-def _unknown_key(path: Path) -> str:
-    fields = _fields_of(path[:-1])
+def _unknown_key(path: Path, of: type[BaseModel]) -> str:
+    fields = _fields_of(path[:-1], of)
     near = difflib.get_close_matches(str(path[-1]), fields, n=1, cutoff=NEAR)
     if near:
         return f"unknown key; did you mean {near[0]}?"
     return f"unknown key; remove it (known here: {', '.join(sorted(fields))})"
 
 
-def _known_path(location: Sequence[str | int]) -> Path:
+def _known_path(location: Sequence[str | int], of: type[BaseModel]) -> Path:
     """Pydantic's location without its own words for members of unions and for keys."""
     path: list[str | int] = []
-    annotation: Any = Plan
+    annotation: Any = of
     for part in location:
         holds_keys = get_origin(annotation) in (dict, tuple) or _model_in(annotation) is not None
         if not holds_keys or part == "[key]":
@@ -105,8 +105,8 @@ def _known_path(location: Sequence[str | int]) -> Path:
     return tuple(path)
 
 
-def _fields_of(path: Path) -> list[str]:
-    annotation: Any = Plan
+def _fields_of(path: Path, of: type[BaseModel]) -> list[str]:
+    annotation: Any = of
     for part in path:
         annotation = _inside(annotation, part)
     model = _model_in(annotation)

@@ -34,7 +34,7 @@ def shown(call: Call, plan: Plan, replies: Mapping[str, BuyerResult], now: float
     return TransferShown(
         id=call.sid,
         plan=call.plan,
-        state=_state(call, transfer),
+        state=state_of(call, transfer),
         way=transfer.way,
         offer=_offer(call, plan, now, role),
         renewing=call.renewing,
@@ -61,7 +61,8 @@ def shown(call: Call, plan: Plan, replies: Mapping[str, BuyerResult], now: float
     )
 
 
-def _state(call: Call, transfer: Transfer) -> TransferState:
+def state_of(call: Call, transfer: Transfer) -> TransferState:
+    """Where a transfer stands, in an agent's words."""
     match call.state:
         case CallState.DIALLING:
             return TransferState.RINGING

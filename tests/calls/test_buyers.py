@@ -15,7 +15,7 @@ from callrouter.domain.clock import SystemClock, rfc3339
 from callrouter.engine.client import Engine
 from callrouter.ledger.database import sqlite_url
 from callrouter.ledger.reads import Ledger
-from callrouter.ledger.rows import row_of
+from callrouter.ledger.rows import Rows, row_of
 from callrouter.ledger.upgrade import upgrade
 from tests.buyers.exemplars import CATALOGUE
 
@@ -92,14 +92,14 @@ async def test_every_buyer_of_every_loaded_plan_is_there_and_of_no_other(desk: D
 
 
 async def test_calls_of_the_last_hour_count_and_older_ones_do_not(desk: Desk) -> None:
-    await desk.ledger.insert([row(n, NOW - age) for n, age in enumerate((10, 3599, 3601, 90_000))])
+    await desk.ledger.add(Rows(calls=[row(n, NOW - age) for n, age in enumerate((10, 3599, 3601, 90_000))]))
     lately = await desk.lately()
     assert (lately["asked"], lately["since"]) == (2, rfc3339(NOW - 3600))
     assert (await desk.lately("b"))["asked"] == 0
 
 
 async def test_of_many_calls_the_newest_count_and_since_says_from_when_on(desk: Desk) -> None:
-    await desk.ledger.insert([row(n, NOW - 1 - n) for n in range(LATELY_CALLS + 70)])
+    await desk.ledger.add(Rows(calls=[row(n, NOW - 1 - n) for n in range(LATELY_CALLS + 70)]))
     lately = await desk.lately()
     assert (lately["asked"], lately["reasons"]) == (LATELY_CALLS, {"no_offer": LATELY_CALLS})
     assert lately["since"] == rfc3339(NOW - LATELY_CALLS)
@@ -108,7 +108,7 @@ async def test_of_many_calls_the_newest_count_and_since_says_from_when_on(desk: 
 async def test_the_ledger_is_read_once_in_ten_seconds_however_many_look(desk: Desk) -> None:
     await asyncio.gather(*(desk.buyers.all() for _ in range(20)))
     assert desk.reads == 1
-    await desk.ledger.insert([row(1, NOW)])
+    await desk.ledger.add(Rows(calls=[row(1, NOW)]))
     desk.clock.at += 9.9
     assert (await desk.lately())["asked"] == 0
     desk.clock.at += 0.1
@@ -128,7 +128,7 @@ async def test_a_switch_is_shown_at_once_whatever_is_kept(desk: Desk) -> None:
 @pytest.mark.real_time
 async def test_reading_large_records_leaves_the_loop_to_the_callers(desk: Desk) -> None:
     """Five hundred records of 12 kB each: a webhook in between waits for one page of them, not for all."""
-    await desk.ledger.insert([row(n, NOW - 1 - n, padding="x" * 12_000) for n in range(LATELY_CALLS)])
+    await desk.ledger.add(Rows(calls=[row(n, NOW - 1 - n, padding="x" * 12_000) for n in range(LATELY_CALLS)]))
     longest = 0.0
 
     async def ticking() -> None:

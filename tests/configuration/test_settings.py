@@ -35,7 +35,7 @@ def test_the_least_environment_serves_with_the_documented_defaults() -> None:
 
 @pytest.fixture
 def postgresql_driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if it were installed: it is a later step, and here nothing connects."""
+    """As if it were installed: here nothing connects."""
     driver = ModuleType("asyncpg")
     driver.__spec__ = ModuleSpec("asyncpg", None)
     monkeypatch.setitem(sys.modules, "asyncpg", driver)
@@ -49,6 +49,7 @@ def test_every_variable_changes_its_setting(tmp_path: object) -> None:
             "CALLROUTER_REDIS_URL": "redis://:pass-word-1@engine:6379/0",
             "CALLROUTER_DATA_DIR": str(tmp_path),
             "CALLROUTER_DATABASE_URL": "postgresql://me:pass-word-2@db/calls",
+            "CALLROUTER_NUMBER_KEY": "number-key-0123456789-0123456789-0123",
             "CALLROUTER_DIALPLANS": "/elsewhere",
             "CALLROUTER_API_TOKENS": TOKENS,
             "TWILIO_API_URL": "http://127.0.0.1:8080/",
@@ -66,6 +67,21 @@ def test_every_variable_changes_its_setting(tmp_path: object) -> None:
     assert settings.twilio_api_key == "SK" + "0b" * 16
     assert settings.twilio_api_secret.get_secret_value() == "api-key-secret-1"
     assert settings.twilio_signing_keys["k2"].get_secret_value() == "signing-secret-2"
+    assert "number-key-0123456789-0123456789-0123" in settings.secrets
+    assert "number-key" not in f"{effective(settings)} {settings!r}"
+
+
+def test_a_key_for_numbers_is_long_and_wanted_where_hosts_share_a_ledger() -> None:
+    def warned(**changes: str) -> list[str]:
+        settings = read_settings({**GOOD, "CALLROUTER_API_TOKENS": TOKENS, **changes})
+        return [mistake.key for mistake in warnings(settings)]
+
+    short = mistakes({**GOOD, "CALLROUTER_NUMBER_KEY": "k" * 31})
+    assert "at least 32" in short["CALLROUTER_NUMBER_KEY"]
+    shared = {"CALLROUTER_DATABASE_URL": "postgresql://me:pass-word-2@db/calls"}
+    assert warned(**shared) == ["CALLROUTER_NUMBER_KEY"]
+    assert warned(**shared, CALLROUTER_NUMBER_KEY="k" * 32) == []
+    assert warned() == warned(CALLROUTER_DATABASE_URL="sqlite:////data/calls.db") == []
 
 
 def test_every_mistake_is_told_at_once() -> None:

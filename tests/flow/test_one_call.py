@@ -32,6 +32,7 @@ async def test_a_talk_shorter_than_the_minimum_duration_does_not_qualify(world: 
     record = await world.record(await world.call())
     assert (record["outcome"], record["qualified"], record["bridged_s"]) == ("bridged", False, 60)
     assert record["attempts"][0]["ended_by"] == "caller"
+    await world.books()
     assert world.metric("expected_payout_dollars_total", buyer="contactability") == 0
 
 

@@ -1,8 +1,7 @@
-"""The ledger on a real SQLite file and the real engine."""
+"""The ledger on real databases of both kinds, and the real engine."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from callrouter.engine.client import Engine
 from callrouter.ledger.database import ledger_url, open_database, sqlite_url
 from callrouter.ledger.drainer import LedgerDrainer
 from callrouter.ledger.reads import Ledger
-from callrouter.ledger.rows import row_of
+from callrouter.ledger.rows import Rows, row_of
 from callrouter.ledger.tables import metadata
 from callrouter.ledger.upgrade import upgrade
 from tests.support.waiting import wait_until
@@ -42,15 +41,6 @@ def record(sid: str, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-@pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    url = sqlite_url(tmp_path / "data")
-    await upgrade(url)
-    ledger = Ledger(url, SystemClock())
-    yield ledger
-    await ledger.close()
-
-
 async def put(engine: Engine, sid: str, text: str | None = None) -> None:
     fields: dict[Any, Any] = {"sid": sid, "record": text or json.dumps(record(sid))}
     await engine.raw("xadd", lambda r: r.xadd(engine.keys.ledger, fields))
@@ -66,7 +56,7 @@ def drainer(engine: Engine, ledger: Ledger, name: str = "a", **options: Any) -> 
 
 async def test_a_call_comes_back_exactly_as_it_was_recorded(ledger: Ledger) -> None:
     text = json.dumps(record("CA1"))
-    assert await ledger.insert([row_of("CA1", text, T0)]) == 1
+    assert await ledger.add(Rows(calls=[row_of("CA1", text, T0)])) == 1
     call = await ledger.get("CA1")
     assert call is not None
     assert (call.payout, call.qualified, call.bridged_s) == (Decimal("25.10"), True, 118)
@@ -78,8 +68,8 @@ async def test_a_call_comes_back_exactly_as_it_was_recorded(ledger: Ledger) -> N
 
 async def test_a_call_recorded_twice_stays_as_it_was_first(ledger: Ledger) -> None:
     rows = [row_of("CA1", json.dumps(record("CA1", payout=p)), T0) for p in ("1.00", "2.00")]
-    assert await ledger.insert(rows) == 1
-    assert await ledger.insert(rows[1:]) == 0
+    assert await ledger.add(Rows(calls=rows)) == 1
+    assert await ledger.add(Rows(calls=rows[1:])) == 0
     call = await ledger.get("CA1")
     assert call is not None
     assert call.payout == Decimal("1.00")
@@ -91,7 +81,7 @@ async def test_find_filters_and_pages_newest_first(ledger: Ledger) -> None:
         at = f"2026-11-20T18:{n // 2:02}:00Z"
         other = {"plan": "legal", "outcome": "unsold", "from": "+15125550199"} if n % 5 == 0 else {}
         rows.append(row_of(f"CA{n:02}", json.dumps(record(f"CA{n:02}", started_at=at, **other)), T0))
-    await ledger.insert(rows)
+    await ledger.add(Rows(calls=rows))
     pages: list[str] = []
     before = None
     while page := await ledger.find(limit=7, before=before):
@@ -106,19 +96,25 @@ async def test_find_filters_and_pages_newest_first(ledger: Ledger) -> None:
     assert [c.sid for c in found] == ["CA03", "CA02"]
 
 
-async def test_the_migrations_make_the_tables_that_the_code_knows(tmp_path: Path) -> None:
+async def test_the_migrations_make_the_tables_that_the_code_knows(empty_url_of_test: str) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    url = sqlite_url(tmp_path)
+    url = empty_url_of_test
     await asyncio.gather(upgrade(url), upgrade(url), upgrade(url))
     database = open_database(url)
     async with database.connect() as connection:
         differences = await connection.run_sync(lambda c: compare_metadata(MigrationContext.configure(c), metadata))
+    await database.dispose()
+    assert differences == []
+
+
+async def test_a_file_is_safe_against_a_power_cut_and_its_readers_do_not_wait(tmp_path: Path) -> None:
+    database = open_database(sqlite_url(tmp_path))
+    async with database.connect() as connection:
         mode = (await connection.exec_driver_sql("PRAGMA journal_mode")).scalar_one()
         synchronous = (await connection.exec_driver_sql("PRAGMA synchronous")).scalar_one()
     await database.dispose()
-    assert differences == []
     assert (mode, synchronous) == ("wal", 2)
 
 
@@ -152,8 +148,8 @@ async def test_a_crash_between_commit_and_acknowledgement_records_each_call_once
         pass
 
     class CrashesAfterCommit(Ledger):
-        async def insert(self, rows: Any) -> int:
-            await ledger.insert(rows)
+        async def add(self, rows: Rows) -> int:
+            await ledger.add(rows)
             raise Crash
 
     for n in range(3):
@@ -186,8 +182,8 @@ async def test_a_restart_under_the_same_name_takes_up_its_own_unfinished_entries
     assert await ledger.get("CA1") is not None
 
 
-async def test_a_database_that_is_out_is_survived_and_counted(engine: Engine, tmp_path: Path) -> None:
-    url = sqlite_url(tmp_path / "later")
+async def test_a_database_that_is_out_is_survived_and_counted(engine: Engine, empty_url_of_test: str) -> None:
+    url = empty_url_of_test
     errors: list[str] = []
     ledger = Ledger(url, SystemClock())  # without tables yet
     worker = drainer(engine, ledger, on_error=errors.append)

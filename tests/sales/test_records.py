@@ -12,7 +12,7 @@ from callrouter.domain.clock import Clock
 from callrouter.ledger.database import sqlite_url
 from callrouter.ledger.drainer import LedgerDrainer
 from callrouter.ledger.reads import Ledger
-from callrouter.ledger.rows import row_of
+from callrouter.ledger.rows import Rows, row_of
 from callrouter.ledger.upgrade import upgrade
 from tests.sales.market import PHONE, Market, market
 from tests.sales.partner import LeadPartner, listening
@@ -36,7 +36,7 @@ class Reader:
         """Put the call's own record into the ledger."""
         call = (await self.here.store.load(sid)).call
         assert call is not None
-        await self.ledger.insert([row_of(sid, json.dumps(record(call, {})), 0)])
+        await self.ledger.add(Rows(calls=[row_of(sid, json.dumps(record(call, {})), 0)]))
 
     async def get(self, sid: str = "CA1") -> dict[str, Any]:
         found = await self.calls.get(sid)

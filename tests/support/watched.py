@@ -37,6 +37,9 @@ SECRETS = (
     "agent-token-of-the-console",
     "ops-token-of-the-console",
     "system-token-of-the-console",
+    "the-password-of-postgresql-in-tests",
+    "the-key-of-the-numbers-in-the-tests",
+    "number-key-0123456789-0123456789-0123",
 )
 """The credentials that tests give the product, but for those too short to be told from other words."""
 

@@ -276,6 +276,10 @@ class World:
         assert value is not None, f"no series {name} {labels}"
         return value
 
+    async def books(self) -> None:
+        """Have `metric` see what has been booked until now, as a scrape does."""
+        await self.app.instance.books.refresh(self.app.instance.engine)
+
     def use_instance(self, number: int) -> None:
         """From now on webhooks go to that instance."""
         self._hosts[PUBLIC_URL] = self.served[number].url

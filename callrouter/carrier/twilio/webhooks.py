@@ -6,7 +6,7 @@ A webhook is never answered with a 5xx or a 429: Twilio would count that as our 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 from starlette.convertors import IntegerConvertor, register_url_convertor
@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from callrouter.calls.answer import Answer
-from callrouter.carrier.seam import CallArrived, CallerEvent, Report
+from callrouter.carrier.seam import CallArrived, CallerEvent, DialEnded, Report
 from callrouter.carrier.twilio import events
 from callrouter.carrier.twilio.audio import SOUNDS
 from callrouter.carrier.twilio.events import BadWebhook, Params
@@ -26,7 +26,7 @@ from callrouter.dialplan import Plan
 from callrouter.domain.clock import Clock
 from callrouter.errors import EngineUnavailable
 from callrouter.logs import call_id
-from callrouter.metrics import Metrics
+from callrouter.metrics import SILENT_ENDPOINTS, Metrics
 from callrouter.request_body import BodyTooLarge, whole_body
 
 BODY_LIMIT = 65_536
@@ -55,6 +55,15 @@ class Flow(Protocol):
     async def report(self, event: Report, received_at: float) -> None:
         """Take note. Raises `EngineUnavailable` or `OSError` when that was not possible."""
         ...
+
+
+class _Done(NamedTuple):
+    """How a request was handled."""
+
+    response: Response
+    result: str
+    in_silence: bool = False
+    """Whether a caller who was answered before waited for it and heard nothing."""
 
 
 class Webhooks:
@@ -92,60 +101,64 @@ class Webhooks:
         ]
 
     def _answering(self, name: str, read: "Read[CallerEvent]") -> "Endpoint":
-        async def handle(request: Request, params: Params, received_at: float) -> tuple[Response, str]:
+        async def handle(request: Request, params: Params, received_at: float) -> _Done:
             event = read(_Asked(request), params)
             call_id.set(event.sid)
             answer = await self._flow.answer(event, events.arrived(params), received_at)
-            return self._twiml(answer), "refused" if answer.plan is None else "answered"
+            silent = name in SILENT_ENDPOINTS and not (isinstance(event, DialEnded) and not event.caller_there)
+            return _Done(self._twiml(answer), "refused" if answer.plan is None else "answered", silent)
 
         return self._endpoint(name, handle, lambda: _xml(_HANG_UP))
 
     def _reporting(self, name: str, read: "Read[Report | None]") -> "Endpoint":
-        async def handle(request: Request, params: Params, received_at: float) -> tuple[Response, str]:
+        async def handle(request: Request, params: Params, received_at: float) -> _Done:
             event = read(_Asked(request), params)
             if event is None:
-                return Response(status_code=204), "answered"
+                return _Done(Response(status_code=204), "answered")
             call_id.set(event.sid)
             try:
                 await self._flow.report(event, received_at)
             except (EngineUnavailable, OSError):
                 log.warning("status report lost; the sweeper will ask the carrier", extra={"event": event.event_id})
-                return Response(status_code=204), "failed"
-            return Response(status_code=204), "answered"
+                return _Done(Response(status_code=204), "failed")
+            return _Done(Response(status_code=204), "answered")
 
         return self._endpoint(name, handle, lambda: Response(status_code=204))
 
     def _music(self) -> "Endpoint":
-        async def handle(request: Request, params: Params, received_at: float) -> tuple[Response, str]:
+        async def handle(request: Request, params: Params, received_at: float) -> _Done:
             plan = self._plan_of(request.query_params.get("plan", ""))
-            return _xml(music(plan, self._urls)), "answered"
+            return _Done(_xml(music(plan, self._urls)), "answered")
 
         return self._endpoint("music", handle, lambda: _xml(music(None, self._urls)))
 
     def _endpoint(
         self,
         name: str,
-        handle: Callable[[Request, Params, float], Awaitable[tuple[Response, str]]],
+        handle: Callable[[Request, Params, float], Awaitable[_Done]],
         otherwise: Callable[[], Response],
     ) -> "Endpoint":
         async def endpoint(request: Request) -> Response:
             received_at, started = self._clock.now(), self._clock.monotonic()
-            response, result = otherwise(), "failed"
+            done = _Done(otherwise(), "failed")
             try:
                 params = await self._verified_params(request)
                 if params is None:
-                    response, result = Response(status_code=403), "forbidden"
+                    done = _Done(Response(status_code=403), "forbidden")
                 else:
-                    response, result = await handle(request, params, received_at)
+                    done = await handle(request, params, received_at)
             except BadWebhook as bad:
                 log.warning("webhook not understood", extra={"endpoint": name, "why": str(bad)})
-                result = "bad_request"
+                done = _Done(done.response, "bad_request")
             except Exception:
                 log.exception("webhook failed", extra={"endpoint": name})
             finally:
-                self._metrics.webhooks.labels(name, result).inc()
-                self._metrics.webhook_duration.labels(name).observe(self._clock.monotonic() - started)
-            return response
+                took_s = self._clock.monotonic() - started
+                self._metrics.webhooks.labels(name, done.result).inc()
+                self._metrics.webhook_duration.labels(name).observe(took_s)
+                if done.in_silence:
+                    self._metrics.silence.labels(name).observe(took_s)
+            return done.response
 
         return endpoint
 
