@@ -28,6 +28,21 @@ _ABOUT_PING = (
     "--last-name, --email, --address, --city and --ip. Status 0: the buyer made an offer, or said that it has none."
 )
 _ABOUT_CALLS = "Without COMMAND they are listed, newest first."
+_ABOUT_RECONCILE = (
+    "Rows and calls are matched by number and time; only what differs is listed, each with its likely cause, "
+    "and the sums explain the gap to the cent. That something differs is no failure: the exit status is 0. What a map "
+    "may say is in callrouter/reconciling/README.md; without --map plain English heads and UTC are expected."
+)
+_ABOUT_REPORT = (
+    "Calls that started in the period, by default in the last seven days, today included. Near misses ended within "
+    "10 s before the minimum duration; a buyer that hangs up there more often than chance explains is named. What "
+    "each column means is in callrouter/ledger/README.md."
+)
+_ABOUT_EXPORT = (
+    "Every row of the period, oldest first, with stable columns: callrouter/ledger/README.md describes them. Money is "
+    "text with two decimals, times are UTC, callers' numbers are as the ledger has them. A file is written whole or "
+    "not at all."
+)
 _ABOUT_CALLBACKS = "Without COMMAND they are listed."
 
 
@@ -69,6 +84,9 @@ def _parser() -> argparse.ArgumentParser:
     _ping(_command(commands, "ping", "ask one buyer of a plan for one live offer", _ABOUT_PING))
     _calls(_command(commands, "calls", "finished and live calls", _ABOUT_CALLS))
     _callbacks(_command(commands, "callbacks", "the callbacks owed, and what became of them", _ABOUT_CALLBACKS))
+    _report(_command(commands, "report", "what the calls of a period came to", _ABOUT_REPORT))
+    _export(_command(commands, "export", "calls, dials or answers as CSV or JSON", _ABOUT_EXPORT))
+    _reconcile(_command(commands, "reconcile", "a buyer's statement against the ledger", _ABOUT_RECONCILE))
     _new_buyer(_command(commands, "new-buyer", "write the folder of a new buyer's format, to be filled in"))
     return parser
 
@@ -94,6 +112,8 @@ def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=_rate, default=2.0, metavar="R", help="callers a second (2)")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="the same seed gives the same callers (1)")
     parser.add_argument("--keep", action="store_true", help="leave everything up until Ctrl-C")
+    crashes = "kill -9 the service so often while calls run; the second time its engine too (0)"
+    parser.add_argument("--crashes", type=_whole(0, 20), default=0, metavar="N", help=crashes)
 
 
 def _check(parser: argparse.ArgumentParser) -> None:
@@ -144,6 +164,50 @@ def _calls(parser: argparse.ArgumentParser) -> None:
     _json(show, again=True)
 
 
+def _report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--by", choices=("buyer", "plan", "day", "hour"), default="buyer", help="a line each (buyer)")
+    _which(parser, "the last seven days", buyer="only what this buyer did")
+    form = parser.add_mutually_exclusive_group()
+    _json(form)
+    form.add_argument("--jsonl", action="store_true", help="print JSON lines, without the total")
+    form.add_argument("--csv", action="store_true", help="print CSV")
+
+
+def _export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", choices=("calls", "dials", "answers"), metavar="WHAT", help="calls, dials, answers")
+    _which(parser, "everything", buyer="of this buyer; of calls, those that it got")
+    parser.add_argument("--format", choices=("csv", "json", "jsonl"), default="csv", help="how it is written (csv)")
+    parser.add_argument("--output", metavar="FILE", help="where to, in one go at the end (standard output)")
+
+
+def _which(parser: argparse.ArgumentParser, otherwise: str, buyer: str) -> None:
+    """The period, plan and buyer that `commands.periods` reads."""
+    day = "YYYY-MM-DD, or an RFC 3339 time"
+    parser.add_argument("--from", dest="since", metavar="DAY", help=f"the first day, {day} ({otherwise})")
+    parser.add_argument(
+        "--to", dest="until", metavar="DAY", help="the last day, which is in it; or a time, which is not"
+    )
+    parser.add_argument("--zone", default="UTC", metavar="ZONE", help="whose days: an IANA time zone (UTC)")
+    parser.add_argument("--plan", metavar="PLAN", help="calls of this dialplan")
+    parser.add_argument("--buyer", metavar="BUYER", help=buyer)
+
+
+def _reconcile(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("statement", metavar="STATEMENT", help="the buyer's file: CSV, with a line of heads")
+    parser.add_argument("--buyer", metavar="BUYER", required=True, help="whose it is: its name under a plan's `buyers`")
+    parser.add_argument("--map", metavar="MAP", help="YAML that says how to read it")
+    period = "a day by the map's time zone, or an RFC 3339 time"
+    parser.add_argument("--from", dest="since", metavar="TIME", help=f"not before {period} (the statement's first day)")
+    parser.add_argument("--to", dest="until", metavar="TIME", help=f"up to {period} (the statement's last day)")
+    parser.add_argument("--all", action="store_true", help="list every difference (the 200 that move most money)")
+    parser.add_argument(
+        "--full-numbers", action="store_true", help="show callers' whole numbers (the last four digits)"
+    )
+    form = parser.add_mutually_exclusive_group()
+    _json(form)
+    form.add_argument("--csv", action="store_true", help="print the differences as CSV")
+
+
 def _callbacks(parser: argparse.ArgumentParser) -> None:
     _listing(parser)
     actions = parser.add_subparsers(dest="action", metavar="COMMAND")
@@ -163,7 +227,7 @@ def _listing(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
     _json(parser, again=again)
 
 
-def _json(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
+def _json(parser: argparse._ActionsContainer, *, again: bool = False) -> None:
     """``again``: the command in front has the option too, and what it was given there stays."""
     default = argparse.SUPPRESS if again else False
     parser.add_argument("--json", action="store_true", default=default, help="print JSON")

@@ -17,9 +17,11 @@ from callrouter.engine import embedded
 from callrouter.engine.client import Engine
 from callrouter.errors import CallrouterError
 from callrouter.ledger.database import ledger_url
+from callrouter.ledger.number_hash import NumberHash
 from callrouter.ledger.reads import Ledger
+from callrouter.ledger.trouble import in_words
 from callrouter.ledger.upgrade import upgrade
-from callrouter.settings import Settings, read_settings
+from callrouter.settings import Settings, ledger_setting, read_settings
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,22 @@ async def attached(environ: Mapping[str, str]) -> AsyncIterator[Attached]:
             await asyncio.to_thread(embedded.stop_if_last, settings.data_dir)
 
 
+@asynccontextmanager
+async def attached_ledger(environ: Mapping[str, str]) -> AsyncIterator[Ledger]:
+    """The ledger alone; no engine is needed. Raises what `attached` raises."""
+    settings = read_settings(environ, serving=False)
+    logs.configure_logging(sys.stderr, level="ERROR", secrets=settings.secrets)
+    if not settings.database_url and not (settings.data_dir / "ledger.db").is_file():
+        raise CallrouterError(
+            f"no ledger in {settings.data_dir.absolute()}; set CALLROUTER_DATA_DIR or CALLROUTER_DATABASE_URL"
+        )
+    ledger = await _ledger(settings, SystemClock())
+    try:
+        yield ledger
+    finally:
+        await ledger.close()
+
+
 async def _engine(settings: Settings, clock: Clock) -> Engine:
     if settings.redis_url:
         return Engine.at_url(settings.redis_url, clock, client_name="callrouter-command")
@@ -73,8 +91,9 @@ async def _ledger(settings: Settings, clock: Clock) -> Ledger:
     try:
         await upgrade(url, clock)
     except (SQLAlchemyError, OSError) as error:
-        raise CallrouterError(f"the ledger does not answer: {type(error).__name__}; check its settings") from error
-    return Ledger(url, clock)
+        why, remedy = in_words(error), ledger_setting(settings)
+        raise CallrouterError(f"the ledger does not answer: {why}; check {remedy}") from error
+    return Ledger(url, clock, NumberHash(settings.number_key.get_secret_value(), settings.data_dir))
 
 
 def _listens(path: Path) -> bool:

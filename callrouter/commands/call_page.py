@@ -37,7 +37,7 @@ def _header(call: Record) -> str:
         ("outcome", call["outcome"] or f"still live: {call['state']}"),
     ]
     if transfer := call.get("transfer"):
-        lines += [("agent", transfer["agent"]), ("way", way_words(transfer["way"]))]
+        lines += [("agent", transfer["agent"] or "no longer kept"), ("way", way_words(transfer["way"]))]
     if call["buyer"]:
         talk = f"{call['bridged_s']} s of {call['min_duration_s']} s: {'' if call['qualified'] else 'not '}qualified"
         lines += [("buyer", f"{call['buyer']}, {money(call['payout'])}"), ("talk", talk)]

@@ -22,7 +22,7 @@ from callrouter.settings import effective, warnings
 
 def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print the effective values, and what the partners answer. Raises `ConfigurationError` with every mistake."""
-    configuration = read_configuration(environ, try_data_dir=True, try_exemplars=True)
+    configuration = read_configuration(environ, try_data_dir=True, try_exemplars=True, try_ledger=True)
     found = _found(configuration)
     if not arguments.json:
         sys.stdout.write(_page(found))
@@ -115,6 +115,7 @@ def _effective(plan: Plan) -> dict[str, Any]:
         "unsold.sell_lead": ", ".join(plan.unsold.sell_lead) or "nobody",
         **({"unsold.after_sale": plan.unsold.after_sale} if plan.unsold.sell_lead else {}),
         **(_effective_callback(callback) if callback is not None else {}),
+        "retention_days": plan.retention_days,
     }
 
 

@@ -1,5 +1,6 @@
 """Settings and dialplans read together, so that an operator sees every mistake of both at once."""
 
+import asyncio
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,12 +23,13 @@ class Configuration:
 
 
 def read_configuration(
-    environ: Mapping[str, str], *, try_data_dir: bool = False, try_exemplars: bool = False
+    environ: Mapping[str, str], *, try_data_dir: bool = False, try_exemplars: bool = False, try_ledger: bool = False
 ) -> Configuration:
     """Everything that ``serve`` needs. Raises `ConfigurationError` with the mistakes of all of it.
 
     With ``try_data_dir`` it is a mistake, too, when no file can be written in the data folder; with ``try_exemplars``
-    when one of the operator's own buyers does not do what its exemplars say.
+    when one of the operator's own buyers does not do what its exemplars say; with ``try_ledger`` when the ledger's
+    database would not take us in.
     """
     mistakes: list[Mistake] = []
     settings, plans = None, None
@@ -39,6 +41,8 @@ def read_configuration(
     if try_data_dir:
         data_dir = settings.data_dir if settings else Path(environ.get("CALLROUTER_DATA_DIR", "").strip() or "var")
         mistakes += _unwritable(data_dir.expanduser())
+    if try_ledger and settings is not None:
+        mistakes += _ledger_mistakes(settings)
     catalogue, of_buyers = Catalogue.readable(buyers)
     mistakes += [*of_buyers, *(_exemplar_mistakes(buyers, catalogue) if try_exemplars else ())]
     try:
@@ -71,7 +75,22 @@ def _exemplar_mistakes(folder: Path, catalogue: Catalogue) -> list[Mistake]:
     return [mistake for path in own for mistake in mistakes_in(path / EXEMPLARS, catalogue.get(path.name))]
 
 
-def _unwritable(folder: Path) -> list[Mistake]:
+def _ledger_mistakes(settings: Settings) -> list[Mistake]:
+    """What is wrong with the database that the settings name; nothing is made there by looking."""
+    if not settings.database_url:
+        return []  # a file in the data folder
+    from callrouter.ledger.database import ledger_url, sqlite_file
+    from callrouter.ledger.trial import trouble_with
+
+    url = ledger_url(settings.database_url, settings.data_dir)
+    if url.startswith("sqlite"):
+        file = sqlite_file(url)
+        return _unwritable(file.parent, "CALLROUTER_DATABASE_URL") if file else []
+    wrong = asyncio.run(trouble_with(url))
+    return [Mistake(ENVIRONMENT, "CALLROUTER_DATABASE_URL", wrong)] if wrong else []
+
+
+def _unwritable(folder: Path, key: str = "CALLROUTER_DATA_DIR") -> list[Mistake]:
     """What is wrong with a folder that is to be written in, or made; nothing is left behind by looking."""
     there = next((path for path in (folder, *folder.absolute().parents) if path.exists()), folder)
     if not there.is_dir():
@@ -83,4 +102,4 @@ def _unwritable(folder: Path) -> list[Mistake]:
     except OSError as error:
         why = (error.strerror or type(error).__name__).lower()
         remedy = f"nothing can be written in {there}: {why}; name another folder, or mend its permissions"
-        return [Mistake(ENVIRONMENT, "CALLROUTER_DATA_DIR", remedy)]
+        return [Mistake(ENVIRONMENT, key, remedy)]

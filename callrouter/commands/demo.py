@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Play it. Status 0 when all totals agree."""
     # What the simulation itself has to say is among the checks.
     logging.getLogger().addHandler(logging.NullHandler())
-    options = DemoOptions(arguments.calls, arguments.rate, arguments.seed, arguments.keep)
+    options = DemoOptions(arguments.calls, arguments.rate, arguments.seed, arguments.keep, arguments.crashes)
     try:
         agrees = asyncio.run(
             play(options, SystemClock(), sys.stdout, lambda played: _where_to_look(played, keep=options.keep))

@@ -17,6 +17,7 @@ from callrouter.console.plain_words import (
     KINDS,
     OUTCOMES,
     STATES,
+    caller_words,
     family_of,
     money_words,
     reason_words,
@@ -103,7 +104,7 @@ def ranking(record: Record) -> list[dict[str, str]]:
 def facts(record: Record, now: float) -> list[tuple[str, str]]:
     """What stands beside the headline, as pairs of a name and its value. Pure."""
     place = " ".join(str(part) for part in (record.get("zip"), record.get("region")) if part)
-    caller = record.get("from") or ("erased" if record.get("erased") else "withheld")
+    caller = caller_words(record)
     found = [
         ("Caller", f"{caller}{f', {place}' if place else ''}"),
         (_called(record), record.get("to") or "–"),

@@ -23,6 +23,8 @@ from callrouter.console.sessions import Session
 from callrouter.domain.caller import Caller
 from callrouter.domain.phone import caller_number
 from callrouter.engine.keys import CALL_TTL_S, JOB_DONE_TTL_S
+from callrouter.ledger.erasures import Erasures
+from callrouter.ledger.reads import Ledger
 
 PATH = f"{HOME}/callers"
 MOST_CALLS = 50
@@ -79,8 +81,15 @@ async def erase(console: Console, phone: str) -> Erased:
             done = await console.callbacks.cancel(job.id) in ("cancelled", "cancel_sent", "uncertain")
             cancelled, left = cancelled + done, left + (not done)
     known = bool(await console.engine.delete(console.engine.keys.caller(phone)))
-    calls = await console.ledger.erase(phone) if console.ledger is not None else 0
+    calls = await _erase_calls(console.ledger, console, phone) if console.ledger is not None else 0
     return Erased(known, calls, cancelled, left)
+
+
+async def _erase_calls(ledger: Ledger, console: Console, phone: str) -> int:
+    if ledger.hashes is not None:
+        # First: a call that comes to the ledger from now on loses the number there.
+        await Erasures(console.engine, ledger.hashes).note(phone, console.clock.now())
+    return await ledger.erase(phone)
 
 
 async def _ttl_s(console: Console, phone: str) -> int:

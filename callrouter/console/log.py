@@ -14,7 +14,7 @@ from callrouter.api.query import moment
 from callrouter.console.console import Console
 from callrouter.console.moments import Record
 from callrouter.console.pages import HOME, OPERATIONS, guarded, redirect, render
-from callrouter.console.plain_words import KINDS, OUTCOMES, money_words, seconds_words, tone_of, utc_words
+from callrouter.console.plain_words import KINDS, OUTCOMES, caller_words, money_words, seconds_words, tone_of, utc_words
 from callrouter.console.sessions import Session
 from callrouter.dialplan import Plan
 from callrouter.domain.call import Outcome
@@ -117,7 +117,7 @@ def line(record: Record) -> Line:
     return Line(
         sid=record["sid"],
         at=utc_words(record["started_at"]),
-        caller=record.get("from") or ("erased" if record.get("erased") else "withheld"),
+        caller=caller_words(record),
         plan=record["plan"],
         kind=KINDS.get(record["kind"], record["kind"]),
         outcome=OUTCOMES.get(outcome or "", outcome or "–"),

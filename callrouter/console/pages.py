@@ -39,6 +39,7 @@ NAVIGATION: Mapping[Role, tuple[tuple[str, str], ...]] = {
     Role.OPS: (
         ("Live", "/console/live"),
         ("Calls", "/console/calls"),
+        ("Money", "/console/money"),
         ("Buyers", "/console/buyers"),
         ("Callbacks", "/console/callbacks"),
         ("Callers", "/console/callers"),

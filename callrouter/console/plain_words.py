@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from callrouter.domain.reasons import OFFER, Family, Reason
+from callrouter.ledger.number_hash import MARK
 
 REASONS: Mapping[str, str] = {
     OFFER: "made an offer",
@@ -110,6 +112,12 @@ def family_of(reason: str | None) -> str:
 def result_words(result: str | None) -> str:
     """What came of a dial."""
     return "rings or talks" if result is None else RESULTS.get(result, result.replace("_", " "))
+
+
+def caller_words(record: Mapping[str, Any]) -> str:
+    """Who called: the number, or why there is none."""
+    number = record.get("from") or ("erased" if record.get("erased") else "withheld")
+    return "no longer kept" if number.startswith(MARK) else str(number)
 
 
 def seconds_words(seconds: float) -> str:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from callrouter.console import agent, buyers, call_page, callbacks, callers, live, log, signing, static_files
+from callrouter.console import agent, buyers, call_page, callbacks, callers, live, log, money, signing, static_files
 from callrouter.console.console import Console
 from callrouter.console.forms import Trouble
 from callrouter.console.pages import AGENTS, HOME, guarded, problem_page
@@ -25,6 +25,7 @@ def console_routes(console: Console) -> list[Route]:
         *callbacks.routes(console),
         *callers.routes(console),
         *buyers.routes(console),
+        *money.routes(console),
         *_otherwise(console),
     ]
 

@@ -10,7 +10,10 @@ from tests.browser.screen import Screen, looking
 from tests.browser.stage import AGENT_TOKEN, OPS_TOKEN
 from tests.support.world import World
 
-FOR_OPERATIONS = ("/console/live", "/console/calls", "/console/buyers", "/console/callbacks", "/console/callers")
+FOR_OPERATIONS = (
+    *("/console/live", "/console/calls", "/console/money", "/console/buyers", "/console/callbacks"),
+    "/console/callers",
+)
 _SENDS = """([path, body]) => fetch(path, {
   method: "POST", body, headers: {"Content-Type": "application/x-www-form-urlencoded"},
 }).then((answer) => answer.text().then(() => answer.status))"""

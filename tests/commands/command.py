@@ -19,7 +19,7 @@ SECRETS = {
     "DIALLER_KEY": "the-key-of-the-dialler",
 }
 API_TOKEN = "the-token-of-an-operator"
-DATABASE_PASSWORD = "the-password-of-the-ledger"
+ENGINE_PASSWORD = "the-password-of-the-engine"
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -1,9 +1,12 @@
 """The demo from outside."""
 
 import asyncio
+import itertools
 import re
 import signal
 from collections import Counter
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import aiohttp
@@ -13,7 +16,9 @@ import pytest
 from callrouter.commands.demo import own_command
 from callrouter.simulator.carrier import DialRecord
 from callrouter.simulator.demo.checks import offer_age_s
+from callrouter.simulator.demo.crashes import moments
 from callrouter.simulator.demo.handovers import HandoverStory, handovers
+from callrouter.simulator.demo.money import earned
 from callrouter.simulator.demo.summary import pings, quantile, story_name
 from callrouter.simulator.demo.world import NUMBER, with_holds
 from callrouter.simulator.partners import PartnerOffer
@@ -34,6 +39,33 @@ def test_the_demo_tells_every_story_and_all_totals_agree(tmp_path: Path) -> None
     for told in ("to bridge      p50", "letsmakealead    ", "timeline (seconds since arrival)"):
         assert told in done.stdout
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("callrouter-demo")]
+
+
+@pytest.mark.real_time
+def test_after_kills_of_the_service_and_its_engine_the_money_is_still_the_same_everywhere(tmp_path: Path) -> None:
+    arguments = ("--calls", "12", "--rate", "2", "--crashes", "2")
+    done = callrouter("demo", *arguments, environ={"TMPDIR": str(tmp_path)})
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert re.findall(r"kill -9 of (.*)\n", done.stdout) == ["the service (1)", "the service and of its engine (2)"]
+    assert "  ok        expected payout: metrics, ledger, report and the console say the same" in done.stdout
+    assert "  not asked after crashes, " in done.stdout
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("callrouter-demo")]
+
+
+def test_kills_are_spread_over_the_time_in_which_people_call() -> None:
+    for seed, crashes in itertools.product(range(20), (1, 2, 5)):
+        at_s = moments(seed, crashes, 20.0)
+        assert at_s == sorted(at_s) == moments(seed, crashes, 20.0)
+        assert [int(at / (20.0 / crashes)) for at in at_s] == list(range(crashes))
+
+
+def test_a_talk_earns_what_was_offered_last_before_its_dial_when_it_was_long_enough() -> None:
+    dial = DialRecord("+12145550100", "+15125550123", 20, 100.0, "CA1", answered_at=103.0, ended_at=106.0, bridged=True)
+    offers = {dial.number: [_offer(90.0, "10.01"), _offer(99.0, "20.02"), _offer(101.0, "40.04")]}
+    assert earned([dial, dial], offers, {dial.number: 3}) == Decimal("40.04")
+    assert earned([dial], offers, {dial.number: 4}) == 0, "too short"
+    assert earned([replace(dial, ended_at=None)], offers, {dial.number: 3}) == 0, "not over"
+    assert earned([replace(dial, bridged=False)], offers, {dial.number: 3}) == 0, "with nobody"
 
 
 @pytest.mark.real_time
@@ -109,10 +141,8 @@ async def _tries_the_console(told: str) -> None:
         assert ((await opened.json())["offer"] or {}).get("buyer") == "letsmakealead"
 
 
-def _offer(at: float) -> PartnerOffer:
-    from decimal import Decimal
-
-    return PartnerOffer(at=at, number="+12145550100", payout=Decimal(20), params={})
+def _offer(at: float, payout: str = "20") -> PartnerOffer:
+    return PartnerOffer(at=at, number="+12145550100", payout=Decimal(payout), params={})
 
 
 def _processes_that_name(text: str) -> list[str]:

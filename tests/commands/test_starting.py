@@ -1,13 +1,17 @@
 """``serve`` that cannot start: one line, a status, and nothing left behind."""
 
+import asyncio
 import json
+import signal
 import subprocess
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from callrouter.engine import embedded
 from tests.commands.command import callrouter, environment, started, write_plan
+from tests.support.ports import two_ports
 from tests.support.process import free_port
 from tests.support.waiting import wait_until
 
@@ -59,7 +63,7 @@ async def test_serving_is_logged_when_it_serves_and_the_data_folder_is_nobody_el
 def test_workers_that_never_serve_are_given_up_and_told(tmp_path: Path) -> None:
     write_plan(tmp_path)
     environ = environment(tmp_path) | {"CALLROUTER_DATA_DIR": "/proc/x"}
-    port = _two_free_ports()
+    port = two_ports()[0]
     done = callrouter("serve", "--port", str(port), "--workers", "2", environ=environ)
     assert done.returncode == 1
     lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
@@ -72,7 +76,7 @@ def test_workers_that_never_serve_are_given_up_and_told(tmp_path: Path) -> None:
 
 async def test_a_worker_that_dies_is_started_again_and_all_end_with_status_0(tmp_path: Path) -> None:
     write_plan(tmp_path)
-    log, port = tmp_path / "log", _two_free_ports()
+    log, port = tmp_path / "log", two_ports()[0]
     command = started("serve", "--port", str(port), "--workers", "2", environ=environment(tmp_path), output=log)
     try:
         await wait_until(lambda: log.read_text().count('"serving"') == 2, timeout_s=30)
@@ -85,15 +89,66 @@ async def test_a_worker_that_dies_is_started_again_and_all_end_with_status_0(tmp
     assert status == 0, log.read_text()
 
 
+async def test_a_watched_instance_serves_on_until_its_proxy_has_noticed(tmp_path: Path) -> None:
+    write_plan(tmp_path)
+    log, url = tmp_path / "log", f"http://127.0.0.1:{(port := free_port())}"
+    command = started("serve", "--port", str(port), environ=environment(tmp_path), output=log)
+    try:
+        await wait_until(lambda: '"serving"' in log.read_text(), timeout_s=20)
+        async with aiohttp.ClientSession() as session:
+            assert [await _look(session, f"{url}/readyz") for _ in range(2)] == [(200, None)] * 2
+            command.terminate()
+            began = asyncio.get_running_loop().time()
+            await wait_until(lambda: '"serves_on_s": 4.0' in log.read_text())
+            assert await _look(session, f"{url}/readyz") == (503, "close")
+            async with session.post(f"{url}/twilio/voice") as response:
+                assert (response.status, response.headers["connection"]) == (403, "close"), "unsigned, but answered"
+            assert await asyncio.to_thread(command.wait, 30) == 0
+            assert asyncio.get_running_loop().time() - began >= 3.9
+    finally:
+        command.kill()
+        command.wait()
+
+
+async def test_an_instance_that_nobody_watches_goes_at_once(tmp_path: Path) -> None:
+    write_plan(tmp_path)
+    log = tmp_path / "log"
+    command = started("serve", "--port", str(free_port()), environ=environment(tmp_path), output=log)
+    await wait_until(lambda: '"serving"' in log.read_text(), timeout_s=20)
+    command.terminate()
+    assert await asyncio.to_thread(command.wait, 30) == 0
+    assert '"serves_on_s": 0.0' in log.read_text()
+
+
+async def test_what_has_become_wrong_since_ends_no_worker_that_serves(tmp_path: Path) -> None:
+    write_plan(tmp_path)
+    log, port = tmp_path / "log", two_ports()[0]
+    command = started("serve", "--port", str(port), "--workers", "2", environ=environment(tmp_path), output=log)
+    try:
+        await wait_until(lambda: log.read_text().count('"serving"') == 2, timeout_s=30)
+        (tmp_path / "dialplans" / "auto.yaml").write_text("plan: [")
+        command.send_signal(signal.SIGHUP)
+        await wait_until(lambda: '"instance ended, started again"' in log.read_text(), timeout_s=30)
+        async with aiohttp.ClientSession() as session:
+            assert await _look(session, f"http://127.0.0.1:{port + 1}/readyz") == (200, None)
+        assert log.read_text().count('"instance serves again"') == 0
+        write_plan(tmp_path)
+        await wait_until(lambda: log.read_text().count('"instance serves again"') == 2, timeout_s=40)
+    finally:
+        command.terminate()
+        status = command.wait(timeout=40)
+    assert status == 0, log.read_text()
+
+
+async def _look(session: aiohttp.ClientSession, url: str) -> tuple[int, str | None]:
+    """Status, and what becomes of the connection."""
+    async with session.get(url) as response:
+        return response.status, response.headers.get("connection")
+
+
 def _kill_one_child(parent: int) -> None:
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     subprocess.run(["kill", "-9", children[0]], check=True)
-
-
-def _two_free_ports() -> int:
-    while (port := free_port()) > 65_000:
-        pass
-    return port
 
 
 def _runs(path: Path) -> bool:

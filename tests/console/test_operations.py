@@ -17,7 +17,7 @@ from callrouter.console.call_page import page_values
 from callrouter.console.callbacks import distance_words, local_words
 from callrouter.console.console import Console
 from callrouter.ledger.reads import Ledger
-from callrouter.ledger.rows import row_of
+from callrouter.ledger.rows import Rows, row_of
 from tests.console import records
 from tests.console.records import START, Record
 from tests.console.served import AGENT_TOKEN, OPS_TOKEN, Browser, serving
@@ -33,7 +33,7 @@ async def keep(console: Console, *kept: Record) -> list[str]:
     for no, record in enumerate(moved):
         record["started_at"] = records.at(60 * no)
     assert console.ledger is not None
-    await console.ledger.insert([row_of(record["sid"], json.dumps(record), 0) for record in moved])
+    await console.ledger.add(Rows(calls=[row_of(record["sid"], json.dumps(record), 0) for record in moved]))
     return sids
 
 

@@ -1,14 +1,24 @@
 """A person is looked up, and erased: what goes, and what stays."""
 
 import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
 
 from callrouter.callbacks.outbox import JobState
 from callrouter.console.console import Console
 from callrouter.domain.caller import Caller
+from callrouter.domain.clock import SystemClock
+from callrouter.engine.client import Engine
+from callrouter.ledger.database import sqlite_url
 from callrouter.ledger.erasing import without_person
-from callrouter.ledger.rows import row_of, sale_row_of
+from callrouter.ledger.number_hash import NumberHash
+from callrouter.ledger.reads import Ledger
+from callrouter.ledger.rows import Rows, row_of, sale_row_of
+from callrouter.ledger.upgrade import upgrade
 from tests.console import records
-from tests.console.served import OPS_TOKEN, Browser
+from tests.console.served import OPS_TOKEN, Browser, console_over, serving
 from tests.console.test_operations import PHONE, keep, owe, signed_in
 
 SALE = {
@@ -43,7 +53,7 @@ async def test_erasing_takes_the_person_out_and_leaves_the_money(console: Consol
     await owe(console)
     await owe(console, "cb-2", "+12145550188")
     assert console.ledger is not None
-    await console.ledger.insert_sales([sale_row_of("sale-1", json.dumps(SALE), 0)])
+    await console.ledger.add(Rows(sales=[sale_row_of("sale-1", json.dumps(SALE), 0)]))
     page = await (await signed_in(browser, OPS_TOKEN)).get("/console/callers?phone=5125550123")
 
     fields = {"csrf": page.csrf, "phone": PHONE}
@@ -71,15 +81,45 @@ async def test_erasing_takes_the_person_out_and_leaves_the_money(console: Consol
     assert "erased" in (await browser.get(f"/console/calls/{sid}")).text
 
 
-def test_an_erased_transfer_keeps_its_agent_and_loses_the_callers_address() -> None:
+def test_an_erased_transfer_keeps_its_legs_and_loses_everybodys_name_and_address() -> None:
     record = records.renewed_transfer()
     record["transfer"]["parties"][1]["address"] = PHONE
     kept = json.loads(without_person(json.dumps(record)))
     assert PHONE not in json.dumps(kept)
-    assert kept["transfer"]["agent"] == "Dana"
+    assert kept["transfer"]["agent"] is None
     assert [party["role"] for party in kept["transfer"]["parties"]] == ["agent", "caller", "buyer"]
 
 
 def test_a_record_that_cannot_be_read_is_emptied() -> None:
     assert json.loads(without_person(f'{{"from": "{PHONE}"')) == {"erased": True}
     assert row_of("CA1", without_person("[]"), 5)["from_number"] is None
+
+
+async def test_a_call_after_the_retention_shows_no_hash_and_is_found_by_its_number(
+    engine: Engine, ledger_of_hashes: Ledger
+) -> None:
+    console = console_over(engine, ledger_of_hashes)
+    (sid,) = await keep(console, {**records.renewed_transfer(), "from": PHONE})
+    assert await ledger_of_hashes.retire("auto", console.clock.now() + 1e9) == 1
+    async with serving(console) as browser:
+        await browser.sign_in(OPS_TOKEN)
+        listed = await browser.get(f"/console/calls?phone={PHONE[2:]}")
+        shown = await browser.get(f"/console/calls/{sid}")
+        person = await browser.get(f"/console/callers?phone={PHONE[2:]}")
+        assert sid in listed.text
+        assert sid in person.text
+        for page in (listed, shown):
+            assert (page.status, "no longer kept" in page.text, PHONE in page.text) == (200, True, False)
+        done = await browser.post("/console/callers/erase", {"csrf": person.csrf, "phone": PHONE, "sure": "yes"})
+    assert "calls=1" in done.headers["Location"]
+    assert await ledger_of_hashes.find(phone=PHONE) == []
+
+
+@pytest.fixture
+async def ledger_of_hashes(tmp_path: Path) -> AsyncIterator[Ledger]:
+    """A ledger that can retire calls."""
+    url = sqlite_url(tmp_path / "hashes")
+    await upgrade(url)
+    ledger = Ledger(url, SystemClock(), NumberHash(None, tmp_path))
+    yield ledger
+    await ledger.close()

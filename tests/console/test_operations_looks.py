@@ -33,7 +33,7 @@ async def wrong_with(page: Page, url: str, said: list[str]) -> list[str]:
 async def test_every_screen_is_accessible_and_fits_a_phone_in_both_colours(console: Console, browser: Browser) -> None:
     transfer, failed, talk = await keep(console, records.renewed_transfer(), records.two_failed(), records.bridged(900))
     await owe(console)
-    paths = ("live", "calls", f"calls/{transfer}", f"calls/{failed}", f"calls/{talk}", "buyers", "callbacks")
+    paths = ("live", "calls", f"calls/{transfer}", f"calls/{failed}", f"calls/{talk}", "buyers", "callbacks", "money")
     said: list[str] = []
     wrong: dict[str, list[str]] = {}
     async with async_playwright() as playwright:

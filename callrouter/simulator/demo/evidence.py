@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from callrouter.simulator.carrier import DialRecord, OutboundLeg, SimulatedCall
 from callrouter.simulator.demo.agents import HandedOver
 from callrouter.simulator.demo.handovers import Handover
+from callrouter.simulator.demo.money import accounts
 from callrouter.simulator.demo.service import Service
 from callrouter.simulator.demo.world import DemoWorld
 from callrouter.simulator.scenarios import Scenario
@@ -90,6 +91,10 @@ class Evidence:
     samples: Mapping[tuple[str, frozenset[tuple[str, str]]], float]
     world: DemoWorld
     transfers: Sequence[ToldTransfer] = ()
+    money: Mapping[str, Decimal] = field(default_factory=dict)
+    """What the calls are expected to pay, in dollars, by who says so."""
+    crashes: bool = False
+    """Whether the service was killed on the way."""
 
     @property
     def seen(self) -> list[Seen]:
@@ -137,12 +142,13 @@ async def gather(
         )
         for one in handed_over
     ]
+    money = await accounts(service, len(rows))
     samples = {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(await service.metrics())
         for sample in family.samples
     }
-    return Evidence(told, rows, await service.callbacks(), samples, world, transfers)
+    return Evidence(told, rows, await service.callbacks(), samples, world, transfers, money, service.crashes)
 
 
 def _dials(world: DemoWorld, one: HandedOver) -> list[DialRecord]:

@@ -38,6 +38,11 @@ class Progress:
                 self._out.write(f"{line}\n")
         self._out.flush()
 
+    def note(self, text: str) -> None:
+        """A line that stays."""
+        self._out.write(f"\r{text.ljust(self._width)}\n" if self._live else f"{text}\n")
+        self._out.flush()
+
     def close(self) -> None:
         """Nothing more follows."""
         if self._live:

@@ -13,7 +13,8 @@ from typing import Any, TextIO
 from callrouter.domain.clock import Clock
 from callrouter.simulator.carrier import SimulatedCall
 from callrouter.simulator.demo.agents import Agents
-from callrouter.simulator.demo.checks import Check, check
+from callrouter.simulator.demo.checks import Check, check, left_out
+from callrouter.simulator.demo.crashes import Crashes, moments
 from callrouter.simulator.demo.evidence import Told, gather
 from callrouter.simulator.demo.handovers import handovers
 from callrouter.simulator.demo.progress import Progress
@@ -36,6 +37,8 @@ class DemoOptions:
     rate: float
     seed: int
     keep: bool
+    crashes: int = 0
+    """How often the service is killed while calls run."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ async def run(options: DemoOptions, clock: Clock, out: TextIO, where_to_look: Ca
     with TemporaryDirectory(prefix="callrouter-demo-") as name:
         async with DemoWorld(clock, options.seed, cast, handovers(options.seed, options.calls)) as world:
             service = Service(Path(name), world.account_sid, world.auth_token)
+            service.crashes = options.crashes > 0
             world.write_dialplan(service.dialplans)
             try:
                 out.write("Starting the service, its engine and the simulated carrier, buyers and dialler ...\n")
@@ -84,7 +88,7 @@ async def run(options: DemoOptions, clock: Clock, out: TextIO, where_to_look: Ca
             finally:
                 # A second Ctrl-C must not leave the service behind.
                 status = await asyncio.shield(asyncio.ensure_future(service.stop()))
-            ended_well = _ended_well(service, status, out)
+            ended_well = _ended_well(service, status, out, crashes=options.crashes > 0)
             return played.agrees and ended_well
 
 
@@ -98,9 +102,11 @@ async def _play(options: DemoOptions, clock: Clock, out: TextIO, world: DemoWorl
     stories = {scenario.phone: story_name(scenario.story) for scenario in world.cast}
     stories |= {handover.phone: story_name(handover.story) for handover in world.handovers}
     progress = Progress(out, len(world.cast) + len(world.handovers), stories)
+    if options.crashes:
+        at_s = moments(options.seed, options.crashes, len(world.cast) / options.rate)
+        arrivals.append(asyncio.create_task(Crashes(service, world.environ, at_s, progress.note).run()))
     try:
-        await _watch(clock, started, options, world, service, progress, calls, agents)
-        await asyncio.gather(*(task for task in arrivals if task.done()))
+        await _watch(clock, started, options, world, service, progress, calls, agents, arrivals)
     finally:
         for task in arrivals:
             task.cancel()
@@ -109,6 +115,8 @@ async def _play(options: DemoOptions, clock: Clock, out: TextIO, world: DemoWorl
     checks = check(evidence)
     out.write(summary(evidence, clock.monotonic() - started))
     out.write(verdict(checks))
+    if options.crashes:
+        out.write(f"  {left_out()}\n")
     return Played(
         agrees=all(c.holds for c in checks),
         url=service.url,
@@ -135,15 +143,21 @@ async def _arrive(
 async def _watch(
     clock: Clock, started: float, options: DemoOptions, world: DemoWorld, service: Service,
     progress: Progress, calls: Sequence[tuple[Scenario, SimulatedCall]], agents: Agents,
+    playing: Sequence["asyncio.Task[None]"],
 ) -> None:  # fmt: skip
     """Show how it goes until all is over. Raises `DemoFailed` when it is not in time."""
-    latest_s = len(world.cast) / options.rate * 1.3 + SETTLED_WITHIN_S
+    latest_s = len(world.cast) / options.rate * 1.3 + SETTLED_WITHIN_S * (2 if options.crashes else 1)
     while True:
         listed = await service.calls()
         at_s = clock.monotonic() - started
         arrived = len(calls) + agents.opened
         progress.show(listed, arrived, at_s)
+        for task in playing:
+            if task.done():
+                task.result()  # nothing more will come of a run whose service does not start again
         whole = arrived == len(world.cast) + len(world.handovers)
+        if options.crashes:
+            whole = all(task.done() for task in playing)
         if whole and world.carrier.idle and await _settled(listed, arrived, service):
             return
         if at_s > latest_s:
@@ -157,10 +171,12 @@ async def _settled(listed: Sequence[Mapping[str, Any]], total: int, service: Ser
     return ended >= total and all(job["state"] != "pending" for job in await service.callbacks())
 
 
-def _ended_well(service: Service, status: int | None, out: TextIO) -> bool:
+def _ended_well(service: Service, status: int | None, out: TextIO, *, crashes: bool) -> bool:
     troubles = service.troubles()
+    if crashes:  # what a kill breaks off in the middle is told as an error, as it should be
+        troubles = [line for line in troubles if "Traceback" in line]
     last: list[Check] = [
-        Check("the service logged no error", troubles[:TROUBLES_SHOWN]),
+        Check(f"the service logged no {'exception' if crashes else 'error'}", troubles[:TROUBLES_SHOWN]),
         Check("the service ended in good order", [] if status == 0 else [f"exit status {status}"]),
     ]
     out.write(verdict(last, "After the end"))

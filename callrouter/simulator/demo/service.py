@@ -21,12 +21,20 @@ from callrouter.engine import embedded
 READY_WITHIN_S = 30.0
 STOPPED_WITHIN_S = 25.0
 _POLL_S = 0.05
+PATIENCE_S = 20.0
+"""How long a request is tried again while the service is down for a crash of the demo's own making."""
+_TRIED_AGAIN = (409, 503)
+"""What a request may be told whose first try a crash cut off, or while the engine comes back."""
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_RUNTIME_DIR", "SYSTEMROOT", "VIRTUAL_ENV")
 """What the service takes over of our own environment: settings of a real deployment must not leak in."""
 
 
 class DemoFailed(Exception):
     """The demo could not be played; the text says why and what to look at."""
+
+
+class _NotNow(DemoFailed):
+    """What a service that is being started again may say, or not say."""
 
 
 class Service:
@@ -40,6 +48,8 @@ class Service:
         self.log = self.data_dir / "service.log"
         self.ops_token, self.agent_token = secrets.token_hex(16), secrets.token_hex(16)
         self._account = {"TWILIO_ACCOUNT_SID": account_sid, "TWILIO_AUTH_TOKEN": auth_token}
+        self.crashes = False
+        """Whether it will be killed: then requests are patient."""
         self._process: Process | None = None
         self._session: aiohttp.ClientSession | None = None
 
@@ -47,20 +57,32 @@ class Service:
         """Start it with these further variables, and wait until it is ready. Raises `DemoFailed`."""
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         command = (sys.executable, "-m", "callrouter", "serve", "--host", "127.0.0.1", "--port", str(self.port))
-        with self.log.open("wb") as log:
+        with self.log.open("ab") as log:
             # A session of its own: Ctrl-C is ours to handle, the service is then stopped in good order.
             self._process = await asyncio.create_subprocess_exec(
                 *command, env=self._environ(environ), stdout=log, stderr=log, start_new_session=True
             )
-        headers = {"Authorization": f"Bearer {self.ops_token}"}
-        timeout = aiohttp.ClientTimeout(total=10)
-        self._session = aiohttp.ClientSession(headers=headers, timeout=timeout)
+        if self._session is None:
+            headers = {"Authorization": f"Bearer {self.ops_token}"}
+            self._session = aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=10))
         try:
             async with asyncio.timeout(READY_WITHIN_S):
                 while not await self._ready():  # noqa: ASYNC110 - what is waited for is another process
                     await asyncio.sleep(_POLL_S)
         except TimeoutError:
             raise DemoFailed(f"the service was not ready within {READY_WITHIN_S:g} s{self._last_words()}") from None
+
+    async def kill(self) -> None:
+        """kill -9; its engine stays. `start` starts it again, on the same port and data."""
+        assert self._process is not None, "start the service first"  # noqa: S101 - a programmer's mistake
+        self._process.kill()
+        await self._process.wait()
+
+    async def kill_engine(self) -> None:
+        """kill -9 of the embedded engine."""
+        pid = await asyncio.to_thread((self.data_dir / "engine" / "valkey.pid").read_text)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
 
     async def know(self, phone: str, person: Mapping[str, str | bool]) -> None:
         """Tell what is known of a person before they call, as a web form would."""
@@ -88,6 +110,19 @@ class Service:
     async def metrics(self) -> str:
         """The metrics in text format."""
         return await self._get("/metrics")
+
+    async def console_page(self, path: str) -> str:
+        """A page of the console, as operations see it who have just signed in. Raises `DemoFailed`."""
+        jar = aiohttp.CookieJar(unsafe=True)
+        try:
+            async with aiohttp.ClientSession(cookie_jar=jar, timeout=aiohttp.ClientTimeout(total=10)) as session:
+                form = {"token": self.ops_token, "next": path}
+                async with session.post(f"{self.url}/console/sign-in", data=form) as page:
+                    if page.status != 200 or page.url.path != path.partition("?")[0]:
+                        raise DemoFailed(f"the console answered {page.status} to {path}")
+                    return await page.text()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise DemoFailed(f"the console did not answer {path}: {type(error).__name__}") from error
 
     def troubles(self) -> list[str]:
         """Lines of the service's log that tell of an error."""
@@ -142,22 +177,36 @@ class Service:
     async def _answered(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
     ) -> str:
+        if not self.crashes:
+            return await self._asked(method, path, body, headers)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while True:
+                    try:
+                        return await self._asked(method, path, body, headers)
+                    except _NotNow:
+                        await asyncio.sleep(_POLL_S * 4)
+        except TimeoutError:
+            raise DemoFailed(f"the service did not answer {path} within {PATIENCE_S:g} s of a crash") from None
+
+    async def _asked(
+        self, method: str, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str] | None
+    ) -> str:
         assert self._session is not None, "start the service first"  # noqa: S101 - a programmer's mistake
         try:
             async with self._session.request(method, self.url + path, json=body, headers=headers) as response:
                 text = await response.text()
-                if response.status not in (200, 201):
-                    raise DemoFailed(f"the service answered {response.status} to {path}")
-                return text
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise DemoFailed(f"the service did not answer {path}: {type(error).__name__}") from error
+            raise _NotNow(f"the service did not answer {path}: {type(error).__name__}") from error
+        if response.status not in (200, 201):
+            kind = _NotNow if response.status in _TRIED_AGAIN else DemoFailed
+            raise kind(f"the service answered {response.status} to {path}")
+        return text
 
     def _environ(self, further: Mapping[str, str]) -> dict[str, str]:
-        home = str(Path(callrouter.__file__).parent.parent)
-        path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
         return {
             **{name: os.environ[name] for name in _KEPT if name in os.environ},
-            "PYTHONPATH": path,
+            **self.python_path,
             "CALLROUTER_PUBLIC_URL": self.url,
             "CALLROUTER_DATA_DIR": str(self.data_dir),
             "CALLROUTER_DIALPLANS": str(self.dialplans),
@@ -165,6 +214,12 @@ class Service:
             **self._account,
             **further,
         }
+
+    @property
+    def python_path(self) -> dict[str, str]:
+        """The variable by which a process finds this same program."""
+        home = str(Path(callrouter.__file__).parent.parent)
+        return {"PYTHONPATH": os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))}
 
     def _last_words(self) -> str:
         try:

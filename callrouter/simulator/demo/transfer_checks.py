@@ -45,12 +45,16 @@ def placed_once(evidence: Evidence) -> Iterable[str]:
             yield f"{one.name}: {len(twice)} numbers were rung twice"
 
 
-def nobody_left(evidence: Evidence) -> Iterable[str]:
-    """Every room has ended, everybody's leg too, and nobody was alone for long."""
+def rooms_over(evidence: Evidence) -> Iterable[str]:
+    """Every room has ended, everybody's leg too."""
     carrier = evidence.world.carrier
     yield from (f"{room.name} is still open" for room in carrier.rooms if room.ended_at is None)
     yield from (f"{leg.sid} ({leg.label}) is still up" for leg in carrier.outbound if leg.live)
-    for person in carrier.lonely(LONGEST_ALONE_S):
+
+
+def nobody_alone(evidence: Evidence) -> Iterable[str]:
+    """Nobody was alone in a room for long."""
+    for person in evidence.world.carrier.lonely(LONGEST_ALONE_S):
         yield f"{person.label or person.call_sid} was alone for {person.longest_alone_s:.0f} s"
 
 

@@ -1,0 +1,1 @@
+"""A buyer's statement against our ledger: which rows are which calls, what differs, and why."""
