@@ -14,7 +14,7 @@ help:
 	@echo "make check   ruff and mypy"
 	@echo "make bench   the benchmarks"
 	@echo "make format  rewrite the code in the house style"
-	@echo "make lock    choose the versions of requirements.lock anew"
+	@echo "make lock    choose the versions of requirements.lock anew, and of .ci/image.lock after it"
 	@echo "make clean   remove what make has made"
 
 demo: $(STAMP)
@@ -43,6 +43,9 @@ lock: $(STAMP)
 	@$(BIN)/uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --custom-compile-command "make lock" --upgrade --quiet --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra postgres --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --custom-compile-command "make lock" --no-annotate --constraint requirements.lock \
+		--quiet --output-file .ci/image.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -22,6 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "auction": {"domain", "errors", "dialplan", "engine", "buyers"},
     "callbacks": {"domain", "errors", "dialplan", "engine", "places"},
     "ledger": {"domain", "errors", "engine"},
+    "reconciling": {"domain", "errors", "dialplan", "plans", "ledger"},
     "sales": {"domain", "errors", "dialplan", "engine", "buyers", "auction", "callbacks"},
     "calls": {
         *("domain", "errors", "dialplan", "carrier.seam", "places", "engine", "metrics", "auction", "buyers"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from callrouter.books import Books
 from callrouter.carrier.seam import PushResult
 from callrouter.cli import _parser
 from callrouter.domain.call import AttemptResult
@@ -15,10 +16,16 @@ from callrouter.metrics import (
     CALLBACK_RESULTS,
     ENDPOINTS,
     HOLD_OUTCOMES,
+    JOB_STATES,
     OVERHEAD_STAGES,
     SALE_RESULTS,
+    SILENT_ENDPOINTS,
     TRANSFER_RESULTS,
+    TRANSFER_STATES,
+    TRANSFER_STEPS,
+    UNSOLD_REASONS,
     WEBHOOK_RESULTS,
+    WHO_ENDED,
     Metrics,
 )
 from callrouter.settings import effective, read_settings
@@ -54,9 +61,12 @@ def reasons_table() -> str:
 def metrics_table() -> str:
     rows = ["| metric | labels | |", "|---|---|---|"]
     metrics = Metrics()
+    Books(metrics.registry, "any")
     for family in metrics.registry.collect():
         name = family.name.removeprefix("callrouter_") + ("_total" if family.type == "counter" else "")
-        labels = next((m._labelnames for m in vars(metrics).values() if getattr(m, "_name", "") == family.name), ())
+        # A family that is made anew for each page knows its labels itself.
+        anew = getattr(family, "_labelnames", ())
+        labels = next((m._labelnames for m in vars(metrics).values() if getattr(m, "_name", "") == family.name), anew)
         known = ", ".join(f"`{label}`{values_of(family.name, label)}" for label in labels)
         rows.append(f"| `{name}` | {known} | {family.documentation} |")
     return "\n".join(rows) + "\n"
@@ -96,6 +106,12 @@ def values_of(metric: str, label: str) -> str:
         ("callrouter_sales", "result"): SALE_RESULTS,
         ("callrouter_transfers", "result"): TRANSFER_RESULTS,
         ("callrouter_pushes", "result"): tuple(PushResult),
+        ("callrouter_near_misses", "ended_by"): WHO_ENDED,
+        ("callrouter_unsold", "reason"): UNSOLD_REASONS,
+        ("callrouter_silence_seconds", "endpoint"): SILENT_ENDPOINTS,
+        ("callrouter_outbox_jobs", "state"): JOB_STATES,
+        ("callrouter_transfers_open", "state"): TRANSFER_STATES,
+        ("callrouter_transfer_step_seconds", "step"): TRANSFER_STEPS,
     }.get((metric, label), ())
     return f" ({', '.join(values)})" if values else ""
 
