@@ -21,6 +21,9 @@ def call_page(call: Record) -> str:
         parts.append(_section("legs of the room (seconds since arrival)", _legs(call)))
     if call["attempts"]:
         parts.append(_section("dials", _attempts(call["attempts"])))
+        clocks = _clocks(call["attempts"])
+        if clocks:
+            parts.append(_section("clocks that buyers pay by", clocks))
     if (call.get("sale") or {}).get("results"):
         parts.append(_section("sale of the lead", _offered(call["sale"]["results"])))
     return "\n".join(parts)
@@ -156,6 +159,23 @@ def _attempts(attempts: Iterable[Record]) -> str:
         for a in attempts
     ]  # fmt: skip
     return table(heads, rows, right=("dial", "payout", "offer's age", "rings at most", "talk"))
+
+
+def _clocks(attempts: Iterable[Record]) -> str:
+    """The timers of those that talked; empty where nobody did."""
+    heads = ("dial", "since", "leg", "dial's action", "hung up")
+    rows = [
+        (a["no"], since, _whole_s(timers["leg"]), _whole_s(timers["action"]), a.get("ended_by"))
+        for a in attempts
+        if a["bridged_s"] is not None
+        for since, timers in (a.get("timers") or {}).items()
+        if timers["leg"] is not None or timers["action"] is not None
+    ]
+    return table(heads, rows, right=("dial", "leg", "dial's action")) if rows else ""
+
+
+def _whole_s(seconds: int | None) -> str | None:
+    return None if seconds is None else f"{seconds} s"
 
 
 def _section(title: str, text: str) -> str:

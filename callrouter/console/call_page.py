@@ -119,10 +119,22 @@ def facts(record: Record, now: float) -> list[tuple[str, str]]:
         qualified = "qualified" if record.get("qualified") else "not qualified"
         talked, needed = (seconds_words(record.get(name) or 0) for name in ("bridged_s", "min_duration_s"))
         found.append(("Talk", f"{talked} of {needed}: {qualified}"))
+        found += [("Clocks", words) for words in (clock_words(record),) if words]
     agent = (record.get("transfer") or {}).get("agent")
     if agent:
         found.append(("Agent", agent.get("name", "–") if isinstance(agent, dict) else str(agent)))
     return found
+
+
+def clock_words(record: Record) -> str | None:
+    """The clocks that buyers pay by, of the dial that was the sale: by its leg, and by the dial's action. Pure."""
+    sold = next((a for a in reversed(record.get("attempts") or ()) if a.get("qualified") is not None), None)
+    told = []
+    for since, timers in ((sold or {}).get("timers") or {}).items():
+        seconds = list(dict.fromkeys(f"{timers[by]} s" for by in ("leg", "action") if timers[by] is not None))
+        if seconds:
+            told.append(f"{' or '.join(seconds)} since the {since}")
+    return ", ".join(told) or None
 
 
 def _called(record: Record) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 
 from callrouter.calls.store import Stored
 from callrouter.carrier.seam import CallArrived, DialEnded, DialStatus, LegChanged, LegStatus
+from callrouter.commands.call_page import call_page
+from callrouter.console.call_page import facts
 from callrouter.ledger.sold import Sold
 from callrouter.ledger.totals import Asked
 from callrouter.simulator.carrier import PhoneScript
@@ -50,6 +52,14 @@ async def test_dial_and_answer_timer_come_from_the_leg_and_from_the_dials_action
     assert all(103 <= seconds <= 105 for seconds in timers["dial"].values()), "it rang for four seconds"
     assert (attempt["qualified"], attempt["margin_s"], attempt["expected_payout"]) == (True, 10, "30.00")
     assert (attempt["payout"], attempt["min_duration_s"], attempt["min_duration_stated"]) == ("30.00", 90, True)
+    record = await world.record(call)
+    dial = timers["dial"]
+    clocks = [line.split() for line in call_page(record).partition("clocks that buyers pay by\n")[2].splitlines()]
+    assert clocks[0] == ["dial", "since", "leg", "dial's", "action", "hung", "up"]
+    assert clocks[1] == ["1", "dial", str(dial["leg"]), "s", str(dial["action"]), "s", "buyer"]
+    assert clocks[2] == ["1", "answer", "100", "s", "100", "s", "buyer"]
+    shown = dict(facts(record, world.clock.now()))["Clocks"]
+    assert shown.endswith("100 s since the answer"), "where both say the same it is said once"
 
 
 @in_world()
