@@ -18,6 +18,9 @@ from callrouter.errors import EngineUnavailable
 
 log = logging.getLogger("callrouter.metrics")
 
+READ_WITHIN_S = 1.0
+"""An engine that hangs costs a scrape no more: two that come at once would be given up, and nobody saw the trouble."""
+
 
 class Books(Collector):
     """Two metrics of the instance of this ``name``; `refresh` before they are read."""
@@ -42,14 +45,13 @@ class Books(Collector):
 
         One at a time: an earlier answer that arrives later would have the counters go back.
         """
-        async with self._one_by_one:
-            try:
+        try:
+            async with asyncio.timeout(READ_WITHIN_S), self._one_by_one:
                 self._kept = await engine.hash(engine.keys.books(self.name))
-            except EngineUnavailable:
-                self._unknown = self._unread
-                log.debug("books not refreshed")
-            else:
                 self._unread = self._unknown = False
+        except (EngineUnavailable, TimeoutError):
+            self._unknown = self._unread
+            log.debug("books not refreshed")
 
     def collect(self) -> Iterable[CounterMetricFamily]:
         """For the registry."""

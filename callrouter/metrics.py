@@ -90,7 +90,9 @@ class Metrics:
         self.calls_live = gauge("calls_live", "Calls that have not ended, in the engine: the same on every instance.")
         self.auctions = counter("auctions", "Auctions held.", "plan", "outcome")
         self.auction_duration = histogram("auction_duration_seconds", "Start to close.", _AUCTION, "plan")
-        self.auction_overhead = histogram("auction_overhead_seconds", "Our own part of it.", _OVERHEAD, "stage")
+        self.auction_overhead = histogram(
+            "auction_overhead_seconds", "What we add to it; respond: with the push to the carrier.", _OVERHEAD, "stage"
+        )
         self.buyer_results = counter("buyer_results", "One for each buyer and auction.", "buyer", "reason")
         self.buyer_response = histogram(
             "buyer_response_seconds", "Request to verdict, timeouts included.", _AUCTION, "buyer", "family"
@@ -104,7 +106,7 @@ class Metrics:
         self.time_to_bridge = histogram("time_to_bridge_seconds", "Arrival to the first dial.", _BRIDGE, "plan")
         self.hold = histogram("hold_seconds", "Auction's start to what ended the wait.", _BRIDGE, "plan", "outcome")
         self.offer_age_at_dial = histogram("offer_age_at_dial_seconds", "Reply's arrival to dial.", _WINDOW)
-        self.offers_expired = counter("offers_expired", "Offers that lapsed undialled.", "buyer")
+        self.offers_expired = counter("offers_expired", "Offers that expired before they could be dialled.", "buyer")
         self.callbacks = counter("callbacks", "What became of callbacks.", "result")
         self.callbacks_due = gauge("callbacks_due", "Deliveries to the dialler that are due now.")
         self.callback_punctuality = histogram(

@@ -141,16 +141,18 @@ class _Floor:
 
     async def clear(self) -> None:
         """Leave nothing running, however the auction ended."""
-        for report in self._reports:
-            report.cancel()
-        await asyncio.gather(*self._reports, return_exceptions=True)
-        left = list(self._asking.values())
-        await self._cancel_asking()
-        # Only an auction that was cancelled has anybody left here: they too are counted, once each.
-        for progress in left:
+        # Only an auction that was cancelled has anybody left here: they too are counted, once each, and before the
+        # wait, in which we may be cancelled again.
+        for progress in self._asking.values():
             asked = progress.asked_at is not None
             reason = Reason.NO_OFFER_CALLER_GONE if asked else Reason.NOT_CALLED_CALLER_GONE
             self._deps.observer.on_result(ended(self._deps, progress, Decline(reason=reason)))
+        for report in self._reports:
+            report.cancel()
+        try:
+            await asyncio.gather(*self._reports, return_exceptions=True)
+        finally:
+            await self._cancel_asking()
 
     async def _cancel_asking(self) -> None:
         asking, self._asking = self._asking, {}  # before the wait, in which we may be cancelled: each is counted once

@@ -176,7 +176,7 @@ def call_off(call: Call, at: Setting) -> tuple[Call, tuple[Order, ...]]:
     if attempt is None or transfer is None or not attempt.live:
         return call, ()
     talked_s = int(at.now - attempt.answered_at) if attempt.answered_at is not None else None
-    paid = talked_s is not None and 0 < attempt.offer.min_duration_s <= talked_s
+    paid = talked_s is not None and attempt.pays_after(talked_s)
     result = AttemptResult.BRIDGED if paid else AttemptResult.CALLED_OFF
     ended = attempt.model_copy(
         update={"result": result, "bridged_s": talked_s, "ended_at": at.now, "ended_by": "agent" if paid else None}
@@ -274,7 +274,7 @@ def buyer_gone(call: Call, no: int, status: LegStatus, leg_s: int | None, at: Se
         return Step(call, None)
     talked = attempt.answered_at is not None or (status is LegStatus.COMPLETED and bool(leg_s))
     talk_s = leg_s if leg_s is not None else int(at.now - attempt.answered_at) if attempt.answered_at else None
-    result = _result(call, status, talked, talk_s or 0, at)
+    result = _result(call, attempt, status, talk_s or 0 if talked else None, at)
     ended = attempt.model_copy(
         update={
             "result": result,
@@ -304,9 +304,10 @@ def _ended_by(call: Call, no: int) -> Literal["caller", "buyer"] | None:
     return "buyer" if transfer is None or transfer.completed_at is None else None
 
 
-def _result(call: Call, status: LegStatus, talked: bool, talk_s: int, at: Setting) -> AttemptResult:
-    if talked:
-        early = call.gone_at is None and talk_s < at.plan.bridge.early_hangup_s
+def _result(call: Call, attempt: Attempt, status: LegStatus, talk_s: int | None, at: Setting) -> AttemptResult:
+    """``talk_s`` is ``None`` when they did not talk."""
+    if talk_s is not None:
+        early = call.gone_at is None and talk_s < at.plan.bridge.early_hangup_s and not attempt.pays_after(talk_s)
         return AttemptResult.EARLY_HANGUP if early else AttemptResult.BRIDGED
     if call.gone_at is not None:
         return AttemptResult.CALLER_GONE

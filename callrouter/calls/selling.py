@@ -70,20 +70,29 @@ def _somebody_is_left(call: Call, at: Setting) -> bool:
 
 def _stand_by(call: Call, at: Setting, *, may_ask_again: bool) -> Step:
     """The agent decides: offers that live are kept."""
-    alive = tuple(offer for offer in call.offers if offer.expires_at > at.now)
-    expired = tuple(offer.buyer for offer in call.offers if offer not in alive)
+    in_hand = call.offers
+    call, expired = without_lapsed(call, at)
+    alive = call.offers
     if not alive and may_ask_again and _somebody_is_left(call, at):
         return replace(begin_auction(call, at), expired=expired)
     never_offered = call.transfer is not None and call.transfer.way is None and call.auction and call.auction.no == 1
     if not alive and never_offered:
         return _close_unsold(call, at, expired)
     was = call.state
-    if was is CallState.OPEN and alive == call.offers:
+    if was is CallState.OPEN and alive == in_hand:
         return Step(call, None)
     call = moved(call, CallState.OPEN, offers=alive)
     if was is not CallState.OPEN:
         call = call.noted(at.now, "open", f"{counted(len(alive))} in hand")
     return Step(call, None, expired=expired)
+
+
+def without_lapsed(call: Call, at: Setting) -> tuple[Call, tuple[str, ...]]:
+    """The call with those offers in hand that live, and the buyers of the others, which are noted as expired."""
+    expired = tuple(offer.buyer for offer in call.offers if offer.expires_at <= at.now)
+    for buyer in expired:
+        call = call.noted(at.now, "offer_expired", buyer)
+    return call.replaced(offers=tuple(o for o in call.offers if o.expires_at > at.now)) if expired else call, expired
 
 
 def counted(offers: int) -> str:

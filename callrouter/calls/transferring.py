@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from callrouter.calls.closing import close
 from callrouter.calls.room_orders import enter, handed_over
 from callrouter.calls.rooms import call_off
-from callrouter.calls.selling import begin_auction, go_on, next_run, standing
+from callrouter.calls.selling import begin_auction, go_on, next_run, standing, without_lapsed
 from callrouter.calls.setting import Setting, Step
 from callrouter.calls.states import moved
 from callrouter.calls.window import last_ring_at
@@ -79,8 +79,12 @@ def gathered(call: Call, offers: tuple[Offer, ...], at: Setting) -> Step:
         for offer in offers
         if offer.buyer not in dialled
     )
+    new = {offer.buyer for offer in offers}
+    in_hand = call.replaced(offers=tuple(offer for offer in call.offers if offer.buyer not in new))
+    call, expired = without_lapsed(in_hand, at)
     call = call.replaced(transfer=transfer, offers=tuple(offer for offer in kept if offer.expires_at > at.now))
-    return go_on(call, at, may_ask_again=False) if call.state is CallState.AUCTION else Step(call, None)
+    step = go_on(call, at, may_ask_again=False) if call.state is CallState.AUCTION else Step(call, None)
+    return replace(step, expired=(*expired, *step.expired))
 
 
 def renew_at(call: Call, at: Setting) -> float | None:
@@ -108,12 +112,11 @@ def renewed(call: Call, at: Setting) -> Step:
     due_at = renew_at(call, at)
     if due_at is None or at.now < due_at:
         return Step(call, None)
-    alive = tuple(offer for offer in call.offers if offer.expires_at > at.now)
-    expired = tuple(offer.buyer for offer in call.offers if offer not in alive)
-    in_hand = {offer.buyer for offer in alive}
+    call, expired = without_lapsed(call, at)
+    in_hand = {offer.buyer for offer in call.offers}
     cached = tuple(name for name, e in at.plan.call_buyers.items() if e.caches_bid and name in in_hand)
     run = next_run(call, at, cached)
-    call = call.replaced(auction=run, offers=alive).noted(at.now, "offers_renewed", str(run.no))
+    call = call.replaced(auction=run).noted(at.now, "offers_renewed", str(run.no))
     return Step(call, None, runs_auction=True, expired=expired)
 
 

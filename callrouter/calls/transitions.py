@@ -195,9 +195,9 @@ def _result_of(attempt: Attempt, event: DialEnded, at: Setting) -> AttemptResult
     )
     if bridged:
         talked_s = _bridged_s(attempt, event, at)
-        # A bridge of whose length nobody says anything was no short one.
-        early = event.caller_there and talked_s is not None and talked_s < at.plan.bridge.early_hangup_s
-        return AttemptResult.EARLY_HANGUP if early else AttemptResult.BRIDGED
+        # A bridge of whose length nobody says anything was no short one; one that is paid for is a sale.
+        short = talked_s is not None and talked_s < at.plan.bridge.early_hangup_s and not attempt.pays_after(talked_s)
+        return AttemptResult.EARLY_HANGUP if event.caller_there and short else AttemptResult.BRIDGED
     if not event.caller_there:
         return AttemptResult.CALLER_GONE
     return {

@@ -54,7 +54,7 @@ class AttemptResult(StrEnum):
 
     BRIDGED = "bridged"
     EARLY_HANGUP = "early_hangup"
-    """The buyer hung up within ``bridge.early_hangup_s``."""
+    """The buyer hung up within ``bridge.early_hangup_s``, and before it would have to pay."""
     BUSY = "busy"
     NO_ANSWER = "no_answer"
     FAILED = "failed"
@@ -98,6 +98,10 @@ class Attempt(Value):
     def live(self) -> bool:
         """Whether this dial may still be ringing or talking."""
         return self.result is None
+
+    def pays_after(self, talk_s: int) -> bool:
+        """Whether a talk of so many seconds reaches the minimum that the buyer has stated."""
+        return 0 < self.offer.min_duration_s <= talk_s
 
     @property
     def talk_s(self) -> int:

@@ -17,7 +17,7 @@ def current_dials() -> Select[Any]:
 
 
 def with_evidence(record: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """A call's record with the timers of these rows of ``dials``."""
+    """A call's record with the timers of these rows of ``dials``, and who hung up."""
     by_no: dict[object, Mapping[str, Any]] = {row["no"]: row for row in rows}
     attempts = record.get("attempts")
     if not by_no or not isinstance(attempts, list):
@@ -33,4 +33,4 @@ def _amended(attempt: Any, rows: Mapping[object, Mapping[str, Any]]) -> Any:
         timer: {source: row[f"{timer}_{source}_s"] for source in ("leg", "action")}
         for timer in ("dial", "answer", "accept")
     }
-    return {**attempt, "timers": timers, "revision": row["revision"]}
+    return {**attempt, "timers": timers, "ended_by": row["ended_by"], "revision": row["revision"]}

@@ -1,9 +1,12 @@
 """Where the ledger is, and a connection to it."""
 
+import asyncio
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -55,10 +58,33 @@ def open_database(url: str, statement_s: float | None = STATEMENT_S) -> AsyncEng
             pool_timeout=CONNECT_S,
             hide_parameters=True,
         )
-    database = create_async_engine(url, hide_parameters=True)
-    if database.dialect.name == "sqlite":
-        event.listen(database.sync_engine, "connect", _set_pragmas)
+    if not url.startswith("sqlite"):
+        return create_async_engine(url, hide_parameters=True)
+    database = create_async_engine(url, hide_parameters=True, connect_args={"async_creator_fn": _open_file})
+    event.listen(database.sync_engine, "connect", _set_pragmas)
     return database
+
+
+async def _open_file(*arguments: Any, **options: Any) -> aiosqlite.Connection:
+    """Whoever waits may leave meanwhile, and the loop end. The connection has a thread, which answers to the loop: it
+    ends first."""
+    opening = asyncio.ensure_future(_opened(*arguments, **options))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        with suppress(Exception):
+            await (await opening).close()
+        raise
+
+
+async def _opened(*arguments: Any, **options: Any) -> aiosqlite.Connection:
+    connection = aiosqlite.connect(*arguments, **options)
+    connection._thread.daemon = True  # as the dialect has it: it holds up no end of the process
+    try:
+        return await connection
+    except Exception:
+        await asyncio.to_thread(connection._thread.join)
+        raise
 
 
 async def _connect(url: str, statement_s: float | None) -> Any:

@@ -3,8 +3,10 @@
 As safe as ``rows.py``: nothing in a record can make a row that a database refuses.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from decimal import Decimal
+from math import inf
 from typing import Any
 
 from callrouter.ledger.cells import epoch_ms, money, objects, signed, text, whole
@@ -23,7 +25,7 @@ def dial_rows(record: Fields, sid: str, received_ms: int, revision: int = 1) -> 
 def answer_rows(record: Fields, sid: str, received_ms: int) -> list[dict[str, Any]]:
     """One row for each buyer and auction; the offer that could not be dialled in time, and was the best, says so."""
     rows, seen = [], set()
-    winners, left = _winners(record), left_on_table(record)
+    winners, left, came = _winners(record), left_on_table(record), _came(record)
     for result in objects(record, "results"):
         buyer, auction = text(result, "buyer", 64) or "", whole(result.get("auction")) or 1
         if (auction, buyer) in seen:
@@ -41,7 +43,7 @@ def answer_rows(record: Fields, sid: str, received_ms: int) -> list[dict[str, An
                 "elapsed_ms": _milliseconds(result.get("elapsed_s")),
                 "payout": money(offer.get("payout")),
                 "min_duration_s": whole(offer.get("min_duration_s")),
-                "fate": _fate(record, buyer, offer) if offer else None,
+                "fate": _fate(record, buyer, offer, came) if offer else None,
                 "won": winners.get(auction) == buyer,
                 "left": left[1] if left is not None and left[0] is result else None,
             }
@@ -54,10 +56,10 @@ def left_on_table(record: Fields) -> tuple[Fields, Decimal] | None:
 
     ``None`` when nothing was left: no offer lapsed, or a better one was taken.
     """
-    lapsed = []
+    lapsed, came = [], _came(record)
     for result in objects(record, "results"):
         offer = result.get("offer")
-        if not isinstance(offer, Mapping) or _fate(record, text(result, "buyer", 64) or "", offer) != "lapsed":
+        if not isinstance(offer, Mapping) or _fate(record, text(result, "buyer", 64) or "", offer, came) != "lapsed":
             continue
         payout = money(offer.get("payout"))
         if payout is not None:
@@ -69,7 +71,7 @@ def left_on_table(record: Fields) -> tuple[Fields, Decimal] | None:
     return (result, more) if more > 0 else None
 
 
-def _fate(record: Fields, buyer: str, offer: Fields) -> str:
+def _fate(record: Fields, buyer: str, offer: Fields, came: Mapping[str, list[int]]) -> str:
     received = offer.get("received_at")
     taken = [
         *((a.get("buyer"), a.get("received_at")) for a in objects(record, "attempts")),
@@ -78,11 +80,34 @@ def _fate(record: Fields, buyer: str, offer: Fields) -> str:
     if (buyer, received) in taken:
         return "taken"
     since = _at(offer, "received_at")
-    expiries = [event for event in objects(record, "events") if event.get("event") == "offer_expired"]
-    noted = any(event.get("detail") == buyer and _at(event, "at") >= since for event in expiries)
-    # While they talk every offer in hand grows old: that one could not be dialled says nothing.
-    over = record.get("outcome") != "bridged" and 0 < _at(offer, "expires_at") <= _at(record, "ended_at")
-    return "lapsed" if noted or over else "unused"
+    until = _next_after(since, came.get(buyer, []))
+    told = {
+        event.get("event")
+        for event in objects(record, "events")
+        if event.get("detail") == buyer and since <= _at(event, "at") < until
+    }
+    if "offer_expired" in told:
+        return "lapsed"
+    if "offer_passed_over" in told or until <= _at(offer, "expires_at"):
+        return "unused"
+    # While people talk every offer in hand grows old: that one could not be dialled says nothing, unless nobody came.
+    over = record.get("outcome") == "unsold" and 0 < _at(offer, "expires_at") <= _at(record, "ended_at")
+    return "lapsed" if over else "unused"
+
+
+def _came(record: Fields) -> Mapping[str, list[int]]:
+    """When each buyer's offers came, in order: in auctions, renewals and further auctions."""
+    times: dict[str, list[int]] = {}
+    for result in objects(record, "results"):
+        offer = result.get("offer")
+        if isinstance(offer, Mapping):
+            times.setdefault(text(result, "buyer", 64) or "", []).append(_at(offer, "received_at"))
+    return {buyer: sorted(came) for buyer, came in times.items()}
+
+
+def _next_after(at: int, times: list[int]) -> float:
+    place = bisect_right(times, at)
+    return times[place] if place < len(times) else inf
 
 
 def _winners(record: Fields) -> dict[int, str]:

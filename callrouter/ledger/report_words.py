@@ -7,7 +7,7 @@ from callrouter.ledger.totals import Line, Totals
 
 
 def short_enders(found: Totals) -> Iterator[tuple[Line, str]]:
-    """Each buyer that ends calls short, and the evidence."""
+    """Each buyer that may end calls short, and the evidence: of a suspicion, which is no proof."""
     return ((line, evidence(line)) for line in found.lines if line.ends_short)
 
 
@@ -19,7 +19,8 @@ def evidence(line: Line) -> str:
     return (
         f"of the {_times(found.around, 'time')} that it hung up from {2 * NEAR_S} s before the minimum duration to"
         f" {NEAR_S} s after it, {found.short} were in the last {NEAR_S} s before it, where {found.usual:.0f} would be"
-        f" usual; by chance alone that happens {odds(found.chance)}"
+        f" usual; by chance alone that happens {odds(found.chance)}. It is no proof: talks that have a natural end"
+        " there, such as a refusal after fixed questions, look alike; listen to some of these calls first"
     )
 
 

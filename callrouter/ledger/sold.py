@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
+from sys import intern
 from typing import Any
 
 from sqlalchemy import Row, select
@@ -65,13 +67,14 @@ async def sold_of(connection: AsyncConnection, buyer: str, since_ms: int, until_
 
 
 def _sold(row: Row[Any]) -> Sold:
+    """A month has 100,000 of them: of what is the same in many there is one object."""
     return Sold(
         sid=row.sid,
         dial_no=row.no,
-        plan=row.plan,
+        plan=intern(row.plan),
         caller=row.from_number,
-        number=row.number or "",
-        payout=row.payout_cents or Decimal(0),
+        number=intern(row.number or ""),
+        payout=_one(row.payout_cents or Decimal(0)),
         min_duration_s=row.min_duration_s or 0,
         called_at=row.started_ms / 1000,
         dialled_at=(row.initiated_ms or row.decided_ms) / 1000,
@@ -80,12 +83,17 @@ def _sold(row: Row[Any]) -> Sold:
         dial_s=row.dial_leg_s if row.dial_leg_s is not None else row.dial_action_s,
         answer_s=row.answer_leg_s,
         action_s=row.answer_action_s,
-        result=row.result or "",
-        ended_by=row.ended_by,
+        result=intern(row.result or ""),
+        ended_by=None if row.ended_by is None else intern(row.ended_by),
         qualified=bool(row.qualified),
-        expected=row.expected_cents or Decimal(0),
+        expected=_one(row.expected_cents or Decimal(0)),
         offer_expires_at=_seconds(row.expires_ms),
     )
+
+
+@lru_cache(maxsize=8192)
+def _one(money: Decimal) -> Decimal:
+    return money
 
 
 def _seconds(ms: int | None) -> float | None:

@@ -19,7 +19,7 @@ _LOCK_ID = 7_255_768
 
 
 async def upgrade(url: str, clock: Clock | None = None) -> None:
-    """Run the migrations that are missing. Instances that start together wait for each other."""
+    """Run the migrations that are missing, all or none. Instances that start together wait for each other."""
     with clock.busy() if clock else nullcontext():
         await _upgrade(url)
 
@@ -32,6 +32,9 @@ async def _upgrade(url: str) -> None:
             async with database.begin() as connection:
                 if database.dialect.name == "postgresql":
                     await connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _LOCK_ID})
+                else:
+                    # SQLite's driver begins none for what changes tables: one that dies half-way would stay so.
+                    await connection.execute(text("BEGIN IMMEDIATE"))
                 await connection.run_sync(_run)
         finally:
             await database.dispose()

@@ -4,10 +4,16 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
+from callrouter.calls.evidence import late_evidence
 from callrouter.calls.store import Stored
-from callrouter.carrier.seam import CallArrived, DialEnded, DialStatus, LegChanged, LegStatus
+from callrouter.carrier.seam import CallArrived, CallerStatus, DialEnded, DialStatus, LegChanged, LegStatus
 from callrouter.commands.call_page import call_page
 from callrouter.console.call_page import facts
+from callrouter.domain.call import Attempt, AttemptResult, Call, CallKind
+from callrouter.domain.caller import Caller
+from callrouter.domain.offer import Offer
 from callrouter.ledger.sold import Sold
 from callrouter.ledger.totals import Asked
 from callrouter.simulator.carrier import PhoneScript
@@ -31,13 +37,15 @@ async def sold(world: World) -> list[Sold]:
 async def attempt_of(world: World, sid: str) -> dict[str, Any]:
     """The call's first dial, when both sources have told of its length."""
 
+    seen: dict[str, Any] = {}
+
     async def both() -> bool:
-        timers = ((await world.app.instance.calls.get(sid)) or {})["attempts"][0]["timers"]
-        return None not in (*timers["answer"].values(), *timers["dial"].values())
+        # What was seen is kept: the ledger may have the call a moment before it has what came later.
+        seen.update(((await world.app.instance.calls.get(sid)) or {})["attempts"][0])
+        return None not in (*seen["timers"]["answer"].values(), *seen["timers"]["dial"].values())
 
     await until_so(both, 30)
-    attempt: dict[str, Any] = ((await world.app.instance.calls.get(sid)) or {})["attempts"][0]
-    return attempt
+    return seen
 
 
 @in_world()
@@ -111,6 +119,68 @@ async def test_a_report_that_crosses_with_the_calls_end_is_kept(world: World) ->
     assert attempt["timers"]["answer"] == {"leg": 50, "action": 51}
     assert attempt["bridged_s"] == 51
     await call.wait_ended()
+
+
+@in_world()
+async def test_a_buyer_that_hung_up_is_named_although_the_caller_left_before_we_were_asked(world: World) -> None:
+    """The buyer leaves just short of its minimum; the dial's action is late, and the caller hangs up in the silence."""
+    one_buyer(world, talk_s=600)
+    world.carrier.faults.lose_status_share = 1.0
+    call = world.place()
+    await wait_until(lambda: bool(call.dials and call.dials[0].answered_at), 60)
+    flow, now = world.app.instance.flow, world.clock.now()
+    await flow.report(LegChanged(call.sid, 1, "CA" + "9" * 32, LegStatus.COMPLETED, 85), now)
+    await flow.report(CallerStatus(call.sid, LegStatus.COMPLETED), now)
+    action = DialEnded(call.sid, 1, DialStatus.COMPLETED, True, 85, True)
+    await flow.answer(action, CallArrived(call.sid, CALLER, INBOUND), now)
+    assert (await attempt_of(world, call.sid))["ended_by"] == "buyer"
+    await wait_until_in_ledger(world, call.sid)
+    total = (await world.app.instance.ledger.totals(Asked())).total
+    assert (total.near_misses_by, total.qualified) == ({"buyer": 1}, 0)
+    assert (await world.record(call))["attempts"][0]["ended_by"] == "buyer"
+    call.hang_up()
+    await call.wait_ended()
+
+
+@pytest.mark.parametrize(
+    ("result", "known", "caller_there", "then"),
+    [
+        (AttemptResult.BRIDGED, "caller", False, "caller"),
+        (AttemptResult.BRIDGED, "agent", True, "agent"),
+        (AttemptResult.BRIDGED, None, True, "buyer"),
+        (AttemptResult.BRIDGED, None, False, "caller"),
+        (AttemptResult.CALLER_GONE, None, True, None),
+    ],
+)
+def test_the_dials_action_says_who_hung_up_where_that_is_not_known_better(
+    result: AttemptResult, known: Any, caller_there: bool, then: str | None
+) -> None:
+    offer = Offer(buyer="a", number=NUMBER, payout=Decimal(30), received_at=1, expires_at=31)
+    attempt = Attempt(
+        no=1, offer=offer, decided_at=2, ring_timeout_s=20, caller_id=CALLER, result=result, ended_by=known
+    )
+    call = Call(
+        sid="CA1",
+        plan="auto",
+        kind=CallKind.INBOUND,
+        to=INBOUND,
+        caller=Caller(phone=CALLER),
+        started_at=0,
+        attempts=(attempt,),
+    )
+    told = late_evidence(call, DialEnded("CA1", 1, DialStatus.COMPLETED, True, 85, caller_there), 100)
+    assert told is not None
+    assert told.ended_by == then
+
+
+async def wait_until_in_ledger(world: World, sid: str) -> None:
+    """Also what came after the call's end."""
+
+    async def amended() -> bool:
+        found = await world.app.instance.ledger.get(sid)
+        return found is not None and "revision" in found.record["attempts"][0]
+
+    await until_so(amended, 30)
 
 
 @with_agent()

@@ -59,6 +59,21 @@ def test_an_offer_is_taken_lapsed_or_unused() -> None:
     assert fates(early)["b"] == "unused", "it lived on when the caller had gone"
 
 
+def test_an_offer_that_was_passed_over_or_renewed_in_time_has_not_lapsed() -> None:
+    of = record(result("a", offer("30.00")), result("b", offer("20.00")))
+    assert fates(of) == {"a": "lapsed", "b": "lapsed"}
+    passed = {**of, "events": [{"at": at(5), "event": "offer_passed_over", "detail": "a"}]}
+    assert fates(passed) == {"a": "unused", "b": "lapsed"}
+    renewal = result("a", offer("31.00", received=20, expires=50), auction=2)
+    renewed = record(
+        result("a", offer("30.00")), renewal, events=[{"at": at(45), "event": "offer_expired", "detail": "a"}]
+    )
+    rows = {(row["auction"], row["fate"], row["left"]) for row in answer_rows(renewed, "CA1", T0)}
+    assert rows == {(1, "unused", None), (2, "lapsed", Decimal("31.00"))}, "what expired is the latest one"
+    abandoned = {**of, "outcome": "abandoned"}
+    assert fates(abandoned) == {"a": "unused", "b": "unused"}, "nobody looked for an offer to dial"
+
+
 def test_the_first_of_an_auction_to_be_dialled_or_posted_has_won_it() -> None:
     of = record(
         result("a", offer("30.00")),

@@ -226,7 +226,7 @@ async def test_a_statement_is_still_matched_by_number_when_the_ledger_only_has_t
     assert kept.hashes is not None
     assert {one.caller for one in sold} == {kept.hashes(PHONE), kept.hashes(OTHER)}
     (row,) = read_rows(f"caller,at,payout\n{PHONE},2026-11-20T18:40:05Z,25.10\n", tmp_path)
-    (place,) = Numbers([row], sold, kept.hashes).places[PHONE]
+    (place,) = Numbers([row.caller], sold, kept.hashes).places[PHONE]
     assert sold[place].caller == kept.hashes(PHONE)
 
 

@@ -1,10 +1,14 @@
 """What the report counts: a row for each dial and each answer, and what a call is expected to pay."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
 
+from callrouter.domain.clock import rfc3339
+from callrouter.ledger.cells import epoch_ms, objects, read
 from callrouter.ledger.rows import Rows
 from callrouter.ledger.tables import answers, calls, dials
 
@@ -20,6 +24,9 @@ _NEW = (
     ("erased_ms", sa.BigInteger),
 )
 _BATCH = 500
+_ROUNDED_MS = 3
+"""Times and ages are written in whole milliseconds."""
+_LONG_S = 10.0**6
 
 
 def upgrade() -> None:
@@ -90,22 +97,46 @@ def _fill() -> None:
 
 
 def _priced(record_json: str) -> str:
-    """Records of that time do not say what was expected, nor of what terms each dial was."""
-    try:
-        record = json.loads(record_json)
-    except ValueError:
-        return record_json
-    if not isinstance(record, dict):
+    """Records of that time do not say what was expected, nor which offer each dial and post took up."""
+    record = dict(read(record_json))
+    if not record:
         return record_json
     qualified, talk_s, least_s = record.get("qualified"), record.get("bridged_s"), record.get("min_duration_s")
     expected = (record.get("payout") if qualified else None) or "0.00"
     margin_s = talk_s - least_s if isinstance(talk_s, int) and isinstance(least_s, int) else None
-    attempts = record.get("attempts")
-    for attempt in reversed(attempts) if isinstance(attempts, list) else ():
-        if isinstance(attempt, dict) and attempt.get("result") == "bridged" and record.get("outcome") == "bridged":
-            attempt.update(qualified=qualified, margin_s=margin_s, expected_payout=expected, min_duration_s=least_s)
+    for attempt in objects(record, "attempts"):
+        _take_up(record, attempt, "decided_at", "offer_age_s", "received_at")
+    for post in objects(record, "posts"):
+        _take_up(record, post, "sent_at", "bid_age_s", "bid_received_at")
+    for attempt in reversed(objects(record, "attempts")):
+        if attempt.get("result") == "bridged" and record.get("outcome") == "bridged":
+            sale = {"qualified": qualified, "margin_s": margin_s, "expected_payout": expected}
+            _add(attempt, {**sale, "min_duration_s": least_s})
             break
     return json.dumps({**record, "expected_payout": expected, "margin_s": margin_s})
+
+
+def _take_up(record: Mapping[str, Any], taken: Mapping[str, Any], at: str, age: str, received: str) -> None:
+    """Say of a dial or a post when its offer came: it was so old. The offer of that moment has the terms."""
+    at_ms, age_s = epoch_ms(taken.get(at), None), taken.get(age)
+    if at_ms is None or isinstance(age_s, bool) or not isinstance(age_s, int | float) or not 0 <= age_s < _LONG_S:
+        return
+    came_ms = at_ms - round(age_s * 1000)
+    for result in objects(record, "results"):
+        offer = result.get("offer")
+        if result.get("buyer") != taken.get("buyer") or not isinstance(offer, Mapping):
+            continue
+        received_ms = epoch_ms(offer.get("received_at"), None)
+        if received_ms is not None and abs(received_ms - came_ms) <= _ROUNDED_MS:
+            terms = {name: offer.get(name) for name in ("min_duration_s", "min_duration_stated")}
+            _add(taken, {received: offer["received_at"], **terms})
+            return
+    _add(taken, {received: rfc3339(came_ms / 1000)})  # of what a post brought
+
+
+def _add(part: Mapping[str, Any], news: Mapping[str, Any]) -> None:
+    if isinstance(part, dict):
+        part.update(news)
 
 
 def downgrade() -> None:
