@@ -22,7 +22,7 @@ from callrouter.settings import effective, warnings
 
 def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print the effective values, and what the partners answer. Raises `ConfigurationError` with every mistake."""
-    configuration = read_configuration(environ, try_data_dir=True, try_exemplars=True, try_ledger=True)
+    configuration = read_configuration(environ, try_data_dir=True, try_exemplars=True, try_stores=True)
     found = _found(configuration)
     if not arguments.json:
         sys.stdout.write(_page(found))

@@ -23,13 +23,13 @@ class Configuration:
 
 
 def read_configuration(
-    environ: Mapping[str, str], *, try_data_dir: bool = False, try_exemplars: bool = False, try_ledger: bool = False
+    environ: Mapping[str, str], *, try_data_dir: bool = False, try_exemplars: bool = False, try_stores: bool = False
 ) -> Configuration:
     """Everything that ``serve`` needs. Raises `ConfigurationError` with the mistakes of all of it.
 
     With ``try_data_dir`` it is a mistake, too, when no file can be written in the data folder; with ``try_exemplars``
-    when one of the operator's own buyers does not do what its exemplars say; with ``try_ledger`` when the ledger's
-    database would not take us in.
+    when one of the operator's own buyers does not do what its exemplars say; with ``try_stores`` when the shared
+    engine or the ledger's database would not take us in.
     """
     mistakes: list[Mistake] = []
     settings, plans = None, None
@@ -41,8 +41,8 @@ def read_configuration(
     if try_data_dir:
         data_dir = settings.data_dir if settings else Path(environ.get("CALLROUTER_DATA_DIR", "").strip() or "var")
         mistakes += _unwritable(data_dir.expanduser())
-    if try_ledger and settings is not None:
-        mistakes += _ledger_mistakes(settings)
+    if try_stores and settings is not None:
+        mistakes += [*_engine_mistakes(settings), *_ledger_mistakes(settings)]
     catalogue, of_buyers = Catalogue.readable(buyers)
     mistakes += [*of_buyers, *(_exemplar_mistakes(buyers, catalogue) if try_exemplars else ())]
     try:
@@ -73,6 +73,16 @@ def _exemplar_mistakes(folder: Path, catalogue: Catalogue) -> list[Mistake]:
     """What their own exemplars find wrong with the operator's buyers."""
     own = [path for path in folders_of_buyers(folder) if path.name in catalogue.buyers]
     return [mistake for path in own for mistake in mistakes_in(path / EXEMPLARS, catalogue.get(path.name))]
+
+
+def _engine_mistakes(settings: Settings) -> list[Mistake]:
+    """What is wrong with the shared engine that the settings name; an embedded one starts with the service."""
+    if not settings.redis_url:
+        return []
+    from callrouter.engine.trial import trouble_with
+
+    wrong = asyncio.run(trouble_with(settings.redis_url))
+    return [Mistake(ENVIRONMENT, "CALLROUTER_REDIS_URL", wrong)] if wrong else []
 
 
 def _ledger_mistakes(settings: Settings) -> list[Mistake]:

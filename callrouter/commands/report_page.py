@@ -1,6 +1,7 @@
 """The report for people: a table that fits the terminal, and in words what stands out in it. Pure."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 from callrouter.commands.tables import table
 from callrouter.ledger.periods import Period
@@ -9,7 +10,8 @@ from callrouter.ledger.totals import Asked, By, Line, Totals
 
 Cells = Mapping[str, str | None]
 _GROUPS = (
-    ("calls", "asked", "offered", "won", "dialled", "answered", "bridged", "qualified", "expected"),
+    ("calls", "asked", "offered", "won", "dialled"),
+    ("answered", "bridged", "qualified", "expected"),
     ("avg talk", "median", "near misses"),
     ("expired", "left", "disputed"),
 )
@@ -24,7 +26,7 @@ def report_page(found: Totals, asked: Asked, period: Period, width: int) -> str:
     if not found.total.calls:
         return f"{head}No calls.\n"
     lines = [*((line.key, _cells(line)) for line in found.lines), ("total", _cells(found.total))]
-    return head + "\n".join(_tables(asked.by.value, lines, width)) + "\n" + _words(found, asked)
+    return head + "\n".join(_tables(asked.by.value, lines, width)) + "\n" + _words(found, asked, width)
 
 
 def _tables(about: str, lines: Sequence[tuple[str, Cells]], width: int) -> list[str]:
@@ -70,14 +72,14 @@ def _seconds(value: float | None) -> str | None:
     return None if value is None else f"{value:.0f} s"
 
 
-def _words(found: Totals, asked: Asked) -> str:
-    said = [f"{line.key} ends calls short (!): {why}." for line, why in short_enders(found)]
+def _words(found: Totals, asked: Asked, width: int) -> str:
+    said = [f"{line.key} may end calls short (!): {why}." for line, why in short_enders(found)]
     if asked.by is By.BUYER and not said:
-        said.append("No buyer ends calls short more often than chance explains.")
+        said.append("No buyer hangs up just before the minimum duration more often than chance explains.")
     said.append(left_words(found.total))
     if found.total.disputed_s:
         said.append(
             f"Disputed: {found.total.disputed_s:,} s, by which the leg's own reports and the dial's action differ;"
             " `callrouter reconcile` shows what a buyer makes of them."
         )
-    return "".join(f"{sentence}\n" for sentence in said)
+    return "".join(f"{fill(sentence, max(width, 40), break_on_hyphens=False)}\n" for sentence in said)

@@ -5,7 +5,6 @@ from decimal import Decimal
 
 from callrouter.commands.tables import table
 from callrouter.domain.clock import rfc3339
-from callrouter.domain.money import dollars
 from callrouter.reconciling.finding import Finding, Reconciled, Theirs
 from callrouter.reconciling.shown import caller_of, masked
 from callrouter.reconciling.times import utc_text
@@ -61,8 +60,14 @@ def _cause_rows(found: Reconciled) -> list[tuple[object, ...]]:
 
 
 def _signed(amount: Decimal) -> str:
-    """``$25.00``, ``-$25.00``."""
-    return f"-${dollars(-amount)}" if amount < 0 else f"${dollars(amount)}"
+    """``$1,025.00``, ``-$25.00``."""
+    return f"-${-amount:,.2f}" if amount < 0 else f"${amount:,.2f}"
+
+
+def _gap(found: Reconciled) -> str:
+    """Which way it goes, for whoever does not know whose side the sign is of."""
+    way = "" if found.gap == 0 else f" ({'less' if found.gap < 0 else 'more'} than we expect)"
+    return f"gap {_signed(found.gap)}{way}"
 
 
 def _sums(found: Reconciled) -> list[str]:
@@ -72,6 +77,6 @@ def _sums(found: Reconciled) -> list[str]:
     lines = [
         f"Period   {rfc3339(found.since)} to {rfc3339(found.until)}",
         f"Rows     {rows}: {found.matched:,} matched, {found.agreed:,} agree, {len(found.findings):,} differences",
-        f"Money    theirs {_signed(found.theirs)}, ours {_signed(found.ours)}, gap {_signed(found.gap)}",
+        f"Money    theirs {_signed(found.theirs)}, ours {_signed(found.ours)}, {_gap(found)}",
     ]
     return lines + [f"Note     {one.evidence} ({one.rows:,} rows; {one.cause.remedy})" for one in found.notes]

@@ -125,31 +125,46 @@ class Worker:
 
 
 class Renewal:
-    """Starts workers anew, one after the other. Given up, and told, when one does not get ready again."""
+    """Starts workers anew, one after the other, each only while all others serve.
+
+    Given up, and told, when one does not get ready again.
+    """
 
     def __init__(self) -> None:
+        self._all: Sequence[Worker] = ()
         self._waiting: deque[Worker] = deque()
         self._current: Worker | None = None
         self._not_later_than = 0.0
 
-    def begin(self, workers: Sequence[Worker]) -> None:
+    def begin(self, workers: Sequence[Worker], now: float) -> None:
         """All of them; asked for again while it is under way, it begins again behind the one of now."""
         log.info("starting the instances anew", extra={"count": len(workers)})
-        self._waiting = deque(workers)
+        if not self._under_way:
+            self._not_later_than = now + STOP_WITHIN_S + READY_WITHIN_S
+        self._all, self._waiting = workers, deque(workers)
+
+    @property
+    def _under_way(self) -> bool:
+        return self._current is not None or bool(self._waiting)
 
     def look(self, now: float) -> None:
-        """Go on when the one of now is ready."""
+        """Go on when the one of now is ready, and so are those that have to serve meanwhile."""
         if self._current is not None and self._current.ready:
             log.info("instance serves again", extra={"port": self._current.port})
             self._current = None
-        elif self._current is not None and now > self._not_later_than:
-            left = [worker.port for worker in self._waiting]
-            log.error("instance not ready again: the others stay as they are", extra={"ports": left})
-            self._current, self._waiting = None, deque()
-        if self._current is None and self._waiting:
+            self._not_later_than = now + STOP_WITHIN_S + READY_WITHIN_S
+        if self._current is None and self._waiting and self._others_serve():
             self._current = self._waiting.popleft()
             self._not_later_than = now + STOP_WITHIN_S + READY_WITHIN_S
             self._current.start_anew()
+        elif self._under_way and now > self._not_later_than:
+            left = [worker.port for worker in self._waiting]
+            log.error("instance not ready again: the others stay as they are", extra={"ports": left})
+            self._current, self._waiting = None, deque()
+
+    def _others_serve(self) -> bool:
+        """Whether the next may go: one that has died comes back first, or nobody would be left."""
+        return all(worker.ready for worker in self._all if worker is not self._waiting[0])
 
 
 def serve_many(host: str, port: int, workers: int, clock: Clock, secrets: Sequence[str]) -> int:
@@ -164,7 +179,7 @@ def serve_many(host: str, port: int, workers: int, clock: Clock, secrets: Sequen
             worker.look(clock.monotonic())
         if signals[signal.SIGHUP] > renewals:
             renewals = signals[signal.SIGHUP]
-            renewal.begin(running)
+            renewal.begin(running, clock.monotonic())
         renewal.look(clock.monotonic())
     log.info("stopping the instances", extra={"count": workers})
     hopeless = [worker.status for worker in running if worker.hopeless]

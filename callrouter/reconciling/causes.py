@@ -24,13 +24,16 @@ from callrouter.domain.money import dollars
 from callrouter.ledger.sold import Sold
 from callrouter.reconciling.cause import Cause
 from callrouter.reconciling.cells import CENT
-from callrouter.reconciling.durations import Talk, Timers, talk_of
+from callrouter.reconciling.durations import Talk, Timers, gives, talk_of
 from callrouter.reconciling.matching import Matcher, Pair
 from callrouter.reconciling.rows import Row, Verdict
-from callrouter.reconciling.statement_map import Timer
+from callrouter.reconciling.statement_map import Rounding, Timer
 
 HINT_WITHIN_S = 90 * 86_400
 """Without a rule of theirs an earlier call of the number is worth a word for so long."""
+
+LATE_S = 1
+"""The carrier tells the moment of a dial in whole seconds, by its own clock: less proves nothing."""
 
 Told = tuple[Cause, str]
 
@@ -46,8 +49,9 @@ class Period:
 class Causes:
     """Finds the cause of each difference of one statement."""
 
-    def __init__(self, matcher: Matcher, period: Period) -> None:
-        self._matcher, self._how, self._period = matcher, matcher.how, period
+    def __init__(self, matcher: Matcher, period: Period, read_since: float) -> None:
+        """``read_since``: from when on the ledger was read."""
+        self._matcher, self._how, self._period, self._read_since = matcher, matcher.how, period, read_since
         self._rounding_first = self._rounding_is_usual(matcher.found.pairs)
 
     def _rounding_is_usual(self, pairs: Sequence[Pair]) -> bool:
@@ -89,6 +93,8 @@ class Causes:
             return duplicate or (Cause.DUPLICATE_RULE, f"they call it a duplicate; {self._earlier(sold)}")
         if verdict is Verdict.LATE:
             return late or (Cause.LATE_CALL, "they call it late, and nothing in our ledger says so")
+        if verdict is Verdict.REVERSED:
+            return self.of_taken_back(sold)
         return duplicate or late
 
     def _duplicate(self, sold: Sold) -> Told | None:
@@ -103,7 +109,8 @@ class Causes:
     def _earlier(self, sold: Sold) -> str:
         before = self._call_before(sold, HINT_WITHIN_S)
         if before is None:
-            return "our ledger has no earlier call of the number with them"
+            since = self._matcher.clock.day_of(max(self._read_since, sold.dialled_at - HINT_WITHIN_S))
+            return f"our ledger has no earlier call of the number with them since {since}, from when on it was read"
         return f"they had the number {_span(sold.dialled_at - before.dialled_at)} before, as call {before.sid}"
 
     def _call_before(self, sold: Sold, within_s: int) -> Sold | None:
@@ -117,7 +124,7 @@ class Causes:
         return max(earlier, key=lambda one: one.dialled_at, default=None)
 
     def _late(self, sold: Sold) -> Told | None:
-        if sold.offer_expires_at is not None and sold.dialled_at > sold.offer_expires_at:
+        if sold.offer_expires_at is not None and sold.dialled_at >= sold.offer_expires_at + LATE_S:
             late = _span(sold.dialled_at - sold.offer_expires_at)
             return Cause.LATE_CALL, f"the dial was placed {late} after the offer had expired"
         if self._after_cut_off(sold):
@@ -153,16 +160,20 @@ class Causes:
 
     def _across(self, pair: Pair) -> Told:
         """Their seconds are ours, and yet one side has the minimum met and the other has not."""
-        sold, timers = pair.sold, Timers.of(pair.sold)
-        met = [one >= sold.min_duration_s for one in timers.all]
-        if any(met) and not all(met):
-            return Cause.TIMER_START, f"{_clocks(sold)}: the minimum of {sold.min_duration_s} s lies between"
+        sold, timers, their_s = pair.sold, Timers.of(pair.sold), pair.row.duration_s or 0
+        ours, way, between = self._contract(sold), self._how.rounding, f"the minimum of {sold.min_duration_s} s"
+        crossed = {one >= sold.min_duration_s for one in ours} == {their_s < sold.min_duration_s}
+        if way is not Rounding.EXACT and crossed and gives(ours, way, their_s, 0):
+            return Cause.ROUNDING, f"their {their_s} s are our {_shown(ours)} s, rounded {way.value}, over {between}"
+        both = [one for one in timers.all if one in ours or gives((one,), way, their_s, self._how.slack_s)]
+        if len({one >= sold.min_duration_s for one in both}) > 1:
+            return Cause.TIMER_START, f"{_clocks(sold)}: {between} lies between"
         if self._how.timer is Timer.ACCEPT:
             return (
                 Cause.TIMER_START,
                 f"their {pair.row.duration_s} s count from when an agent took it ({_clocks(sold)})",
             )
-        sides = f"they have {pair.row.duration_s} s and we {_shown(timers.all)} s"
+        sides = f"they have {pair.row.duration_s} s and we {_shown(ours)} s"
         return Cause.DURATION, f"{sides}, around a minimum of {sold.min_duration_s} s"
 
     def _of_seconds(self, pair: Pair) -> Told | None:

@@ -66,9 +66,14 @@ def fits(pattern: str, number: str) -> bool:
 
 
 @lru_cache(maxsize=8192)  # a statement has few different ones: quicker, and one object for all equal cells
-def read_duration(text: str, *, in_minutes: bool) -> int | None:
-    """Whole seconds of ``95``, ``1:35``, ``0:01:35``, ``1m 35s``; ``None`` when empty. Raises `UnreadableCell`."""
+def read_duration(text: str, *, in_minutes: bool, comma: bool = False) -> int | None:
+    """Whole seconds of ``95``, ``1:35``, ``0:01:35``, ``1m 35s``; ``None`` when empty. Raises `UnreadableCell`.
+
+    With ``comma`` the comma is the decimal mark: ``1,5``.
+    """
     plain = re.sub(r"\s", "", text)
+    if comma:
+        plain = plain.replace(",", ".")
     if plain.casefold() in ("", "-", "n/a"):
         return None
     try:

@@ -63,13 +63,11 @@ def talk_of(their_s: int | None, timers: Timers, how: StatementMap) -> Talk:
     if their_s is None or not timers.all:
         return AGREES
     ours = timers.by(how.timer) or timers.all
-    if _gives(ours, how.rounding, their_s, how.slack_s) or (
-        how.timer is Timer.ACCEPT and _accepted(their_s, ours, how)
-    ):
+    if gives(ours, how.rounding, their_s, how.slack_s) or (how.timer is Timer.ACCEPT and _accepted(their_s, ours, how)):
         return AGREES
     others = [timer for timer in (Timer.ANSWER, Timer.DIAL) if timers.by(timer) != ours]
-    other = next((t for t in others if _gives(timers.by(t), how.rounding, their_s, how.slack_s)), None)
-    ways = [way for way in Rounding if _gives(ours, way, their_s, 0)]
+    other = next((t for t in others if gives(timers.by(t), how.rounding, their_s, how.slack_s)), None)
+    ways = [way for way in Rounding if gives(ours, way, their_s, 0)]
     return Talk(False, other, tuple(ways))
 
 
@@ -79,7 +77,8 @@ def is_this_talk(their_s: int | None, timers: Timers, how: StatementMap) -> bool
     return found.agrees or found.other_timer is not None
 
 
-def _gives(ours: tuple[int, ...], way: Rounding, their_s: int, slack_s: int) -> bool:
+def gives(ours: tuple[int, ...], way: Rounding, their_s: int, slack_s: int) -> bool:
+    """Whether their seconds come out of one of ours, with so many seconds between two clocks."""
     return any(rounded(max(one + d, 0), way) == their_s for one in ours for d in range(-slack_s, slack_s + 1))
 
 

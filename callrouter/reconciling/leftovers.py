@@ -2,15 +2,14 @@
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator
-from datetime import timedelta
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from callrouter.ledger.sold import Sold
 from callrouter.reconciling.cause import Cause
 from callrouter.reconciling.cells import fits
 from callrouter.reconciling.durations import Timers, is_this_talk
-from callrouter.reconciling.matching import Matcher, Pair
-from callrouter.reconciling.rows import BadRow, Row
+from callrouter.reconciling.matching import Matcher, Pair, known_part
+from callrouter.reconciling.rows import UNKNOWN_DIGIT, BadRow, Row
 from callrouter.reconciling.shifts import step_of
 from callrouter.reconciling.times import DAY_S
 
@@ -36,10 +35,19 @@ def same_call_again(matcher: Matcher) -> None:
         if pair.row.caller is not None and pair.row.caller in callers:
             taken[pair.row.caller].append(pair.row)
     for line, row in list(found.rows.items()):
-        same = [other for other in taken.get(row.caller or "", ()) if abs(other.at - row.at) <= SAME_MOMENT_S]
+        same = [other for other in taken.get(row.caller or "", ()) if _same(row, other, matcher.how.slack_s)]
         if same:
             found.twice[line] = same[0].line
             del found.rows[line]
+
+
+def _same(row: Row, other: Row, slack_s: int) -> bool:
+    """Where a time is a minute or a day, a number may well have called twice in it: then the seconds must be alike."""
+    if abs(other.at - row.at) > SAME_MOMENT_S:
+        return False
+    if row.span_s == 0 or row.duration_s is None or other.duration_s is None:
+        return True
+    return abs(row.duration_s - other.duration_s) <= slack_s
 
 
 def far(matcher: Matcher) -> None:
@@ -128,9 +136,11 @@ def calls_of_bad_rows(
 ) -> Iterator[tuple[BadRow, int | None]]:
     """Each bad row, with the one call that is left for it: ``due`` are the places of those that they owe us."""
     found = matcher.found
+    bad = list(bad)
+    near = _Near(matcher, bad)
     waiting = {place for place in due if place in found.calls}
     for one in bad:
-        likely = [place for place in waiting if _may_be_of(matcher, one, found.calls[place])]
+        likely = [p for p in near.places(one) if p in waiting and _may_be_of(matcher, one, found.calls[p])]
         same = [place for place in likely if found.calls[place].expected == one.amount]
         place = next((some[0] for some in (likely, same) if len(some) == 1), None)
         if place is not None:
@@ -138,21 +148,50 @@ def calls_of_bad_rows(
         yield one, place
 
 
+class _Near:
+    """The few calls that a bad row is worth comparing with: of its number, or else of its time."""
+
+    def __init__(self, matcher: Matcher, bad: Iterable[BadRow]) -> None:
+        self._matcher, calls = matcher, matcher.found.calls
+        timed = sorted((matcher.moment(call), place) for place, call in calls.items())
+        self._times, self._by_time = [at for at, _ in timed], [place for _, place in timed]
+        masked = {one.caller for one in bad if one.caller and UNKNOWN_DIGIT in one.caller}
+        self._by_part = matcher.free_by_part({known_part(caller) for caller in masked})
+
+    def places(self, bad: BadRow) -> Sequence[int]:
+        """Where they stand among the calls."""
+        if bad.caller is not None:
+            if UNKNOWN_DIGIT in bad.caller:
+                return self._by_part.get(known_part(bad.caller), ())
+            return self._matcher.numbers.places.get(bad.caller, ())
+        if bad.at is None:
+            return ()
+        at, reach_s = bad.at - self._matcher.shift_s(bad), self._matcher.how.tolerance_s
+        return self._by_time[bisect_left(self._times, at - reach_s) : bisect_right(self._times, at + reach_s)]
+
+
 def _may_be_of(matcher: Matcher, bad: BadRow, call: Sold) -> bool:
     if bad.caller is None and bad.at is None:
         return False
-    if bad.at is not None:
-        shift_s = matcher.found.shifts.of(matcher.clock.day_of(bad.at))
-        if abs(bad.at - shift_s - matcher.moment(call)) > matcher.how.tolerance_s:
-            return False
+    if bad.at is not None and abs(bad.at - matcher.shift_s(bad) - matcher.moment(call)) > matcher.how.tolerance_s:
+        return False
     number = matcher.numbers.of(call) or ""
     return bad.caller is None or bad.caller == number or fits(bad.caller, number)
 
 
-def call_taken_back(matcher: Matcher, row: Row, pairs: Iterable[Pair]) -> Sold | None:
+def calls_of_masked(pairs: Iterable[Pair]) -> Mapping[str | None, Sequence[Sold]]:
+    """The calls that rows with a masked number were found to be of, by what the rows have for a number."""
+    calls: defaultdict[str | None, list[Sold]] = defaultdict(list)
+    for pair in pairs:
+        if pair.row.masked:
+            calls[pair.row.caller].append(pair.sold)
+    return calls
+
+
+def call_taken_back(matcher: Matcher, row: Row, masked: Mapping[str | None, Sequence[Sold]]) -> Sold | None:
     """The call whose money this row takes back: the nearest of its number that was there before it."""
     calls = [matcher.calls[place] for place in matcher.numbers.places.get(row.caller, ())] if row.caller else []
-    calls += [pair.sold for pair in pairs if row.masked and pair.row.caller == row.caller]
-    at = row.at - matcher.shift_s(row) + timedelta(days=1).total_seconds()
+    calls += masked.get(row.caller, ())
+    at = row.at - matcher.shift_s(row) + DAY_S
     earlier = [call for call in calls if matcher.moment(call) <= at]
     return min(earlier, key=lambda call: abs(row.at - matcher.moment(call)), default=None)

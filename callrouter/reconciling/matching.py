@@ -12,13 +12,14 @@ A weaker sign is only looked at when no stronger one is left, so it can never ta
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
+from itertools import chain
 
 from callrouter.ledger.sold import Sold
 from callrouter.reconciling.assignment import best_pairs
 from callrouter.reconciling.cause import Cause
 from callrouter.reconciling.cells import fits
 from callrouter.reconciling.durations import Timers, is_this_talk
-from callrouter.reconciling.rows import UNKNOWN_DIGIT, Row
+from callrouter.reconciling.rows import UNKNOWN_DIGIT, BadRow, Row
 from callrouter.reconciling.shifts import Shifts, find_shifts
 from callrouter.reconciling.statement_map import Moment, StatementMap
 from callrouter.reconciling.times import DAY_S, TimeReader
@@ -60,27 +61,38 @@ class Matched:
 class Numbers:
     """The calls of each number, also of numbers that the ledger only has the hash of."""
 
-    def __init__(self, rows: Iterable[Row], calls: Sequence[Sold], matches_hash: Hashes | None) -> None:
+    def __init__(self, callers: Iterable[str | None], calls: Sequence[Sold], matches_hash: Hashes | None) -> None:
         by_hash: dict[str, str] = {}
         if matches_hash is not None and any((call.caller or "").startswith("#") for call in calls):
-            by_hash = {matches_hash(row.caller): row.caller for row in rows if row.whole and row.caller}
+            known = {caller for caller in callers if caller and UNKNOWN_DIGIT not in caller}
+            # Of one person the ledger may have the hash of an older call and the number of a newer one.
+            known |= {call.caller for call in calls if call.caller and not call.caller.startswith("#")}
+            by_hash = {matches_hash(number): number for number in known}
         self._by_hash = by_hash
         self.places: defaultdict[str | None, list[int]] = defaultdict(list)
         for place, call in enumerate(calls):
             self.places[self.of(call)].append(place)
 
     def of(self, call: Sold) -> str | None:
-        """The caller's number: E.164, or its hash when no row has that number."""
+        """The caller's number: E.164, or its hash when neither a row nor another call has that number."""
         return self._by_hash.get(call.caller, call.caller) if call.caller else None
 
 
 class Matcher:
     """Matches one statement's rows with the calls of its buyer."""
 
-    def __init__(self, rows: Sequence[Row], calls: Sequence[Sold], how: StatementMap, hashes: Hashes | None) -> None:
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        calls: Sequence[Sold],
+        how: StatementMap,
+        hashes: Hashes | None,
+        others: Iterable[Row | BadRow] = (),
+    ) -> None:
+        """``others``: rows that are not to be matched, and whose numbers are asked for all the same."""
         self.how, self.calls = how, calls
         self.clock = TimeReader(how.time_formats, how.time_zone)
-        self.numbers = Numbers(rows, calls, hashes)
+        self.numbers = Numbers((row.caller for row in chain(rows, others)), calls, hashes)
         self.found = Matched(calls=dict(enumerate(calls)))
         self._by_time: dict[str, list[tuple[float, int]]] = {}
         self._take(rows)
@@ -106,14 +118,14 @@ class Matcher:
 
     def _shifts(self) -> Shifts:
         timed = [row for row in self.found.rows.values() if row.caller is not None and row.span_s < DAY_S - 1]
-        parts = self._free_by_part({_known_part(row.caller or "") for row in timed if row.masked})
+        parts = self.free_by_part({known_part(row.caller or "") for row in timed if row.masked})
 
         def times_of(key: object) -> Sequence[float]:
             if not isinstance(key, tuple):
                 return self.times(str(key))
             return sorted(self.moment(self.calls[place]) for place in parts.get(key, ()))
 
-        votes = ((_known_part(row.caller or "") if row.masked else row.caller, row.at) for row in timed)
+        votes = ((known_part(row.caller or "") if row.masked else row.caller, row.at) for row in timed)
         return find_shifts(votes, times_of, self.clock.day_of, self.how.tolerance_s)
 
     def times(self, number: str) -> Sequence[float]:
@@ -129,9 +141,11 @@ class Matcher:
             self._by_time[number] = sorted((self.moment(self.calls[place]), place) for place in places)
         return self._by_time[number]
 
-    def shift_s(self, row: Row) -> int:
+    def shift_s(self, row: Row | BadRow) -> int:
         """How far ahead of ours their clock was when they wrote this row."""
-        return self.found.shifts.of(self.clock.day_of(row.at)) if self.found.shifts != Shifts() else 0
+        if row.at is None or self.found.shifts == Shifts():
+            return 0
+        return self.found.shifts.of(self.clock.day_of(row.at))
 
     def near(self) -> None:
         """Steps 1 to 3."""
@@ -142,19 +156,19 @@ class Matcher:
             if row.caller is None:
                 withheld.append(line)
             elif UNKNOWN_DIGIT in row.caller:
-                masked[_known_part(row.caller)].append(line)
+                masked[known_part(row.caller)].append(line)
             else:
                 whole[row.caller].append(line)
         for number, lines in whole.items():
             if number in self.numbers.places:
                 self._assign(lines, self.numbers.places[number])
         if masked:
-            parts = self._free_by_part(set(masked))
+            parts = self.free_by_part(set(masked))
             for part, lines in masked.items():
                 self._assign(lines, parts.get(part, ()), masked=True)
         self._assign(withheld, [place for place in self.numbers.places[None] if place in self.found.calls], blind=True)
 
-    def _free_by_part(self, wanted: Set[tuple[int, str]]) -> dict[tuple[int, str], list[int]]:
+    def free_by_part(self, wanted: Set[tuple[int, str]]) -> dict[tuple[int, str], list[int]]:
         """The calls that are left, by what is known of masked numbers."""
         parts: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
         starts = {start for start, _ in wanted}
@@ -206,5 +220,6 @@ class Matcher:
         return cost + (0.5 if row.number is not None and row.number != call.number else 0)
 
 
-def _known_part(pattern: str) -> tuple[int, str]:
+def known_part(pattern: str) -> tuple[int, str]:
+    """What is left of a masked number: the last four digits, or the first six, and how many stand before them."""
     return (6, pattern[-4:]) if pattern[-4:].isdecimal() else (0, pattern[:6])

@@ -10,7 +10,14 @@ from callrouter.ledger.sold import Sold
 from callrouter.reconciling.cause import Cause
 from callrouter.reconciling.causes import Causes, Period
 from callrouter.reconciling.finding import Finding, Note, Ours, Reconciled, Theirs
-from callrouter.reconciling.leftovers import call_taken_back, calls_of_bad_rows, far, numbers, same_call_again
+from callrouter.reconciling.leftovers import (
+    call_taken_back,
+    calls_of_bad_rows,
+    calls_of_masked,
+    far,
+    numbers,
+    same_call_again,
+)
 from callrouter.reconciling.matching import Hashes, Matcher, Pair
 from callrouter.reconciling.rows import BadRow, Row
 from callrouter.reconciling.shifts import FURTHEST_S, Shifts
@@ -79,19 +86,26 @@ def reconcile(
             bad.append(row)
         else:
             (back if row.amount < 0 else good).append(row)
-    matcher = Matcher(good, list(calls), how, hashes)
+    matcher = Matcher(good, list(calls), how, hashes, [*back, *bad])
     matcher.near()
     same_call_again(matcher)
     far(matcher)
     numbers(matcher)
-    return _Comparison(matcher, good, bad, back, asked).result()
+    read = ledger_period([*good, *back, *bad], how, asked)
+    return _Comparison(matcher, good, bad, back, asked, read.since if read else 0.0).result()
 
 
 class _Comparison:
     """One statement, matched, on its way to findings and sums."""
 
     def __init__(
-        self, matcher: Matcher, good: Sequence[Row], bad: Sequence[BadRow], back: Sequence[Row], asked: Asked
+        self,
+        matcher: Matcher,
+        good: Sequence[Row],
+        bad: Sequence[BadRow],
+        back: Sequence[Row],
+        asked: Asked,
+        read_since: float,
     ) -> None:
         self._matcher, self._found, self._asked = matcher, matcher.found, asked
         self._all = len(good) + len(bad) + len(back)
@@ -99,8 +113,20 @@ class _Comparison:
         self._back = [row for row in back if self._inside(row)]
         self._bad = [row for row in bad if row.at is None or asked.has(row.at)]
         self._pairs = [pair for pair in self._found.pairs if pair.row.line in self._rows]
-        self._period = _period(self._pairs or self._rows.values(), matcher.clock, self._found.shifts, asked)
-        self._causes = Causes(matcher, self._period)
+        self._period = _period(self._days(), matcher.clock, self._found.shifts, asked)
+        self._causes = Causes(matcher, self._period, read_since)
+
+    def _days(self) -> list[tuple[float, float]]:
+        """Each row's time, and the same by our clock where the call is known; both by their zone.
+
+        Bad rows only where there are no others.
+        """
+        whole_s, moment = self._found.shifts.whole_s, self._matcher.moment
+        return (
+            [(pair.row.at, moment(pair.sold) + whole_s) for pair in self._pairs]
+            or [(row.at, row.at) for row in self._rows.values()]
+            or [(row.at, row.at) for row in self._bad if row.at is not None]
+        )
 
     def _inside(self, row: Row) -> bool:
         return self._asked.has(row.at - self._matcher.shift_s(row))
@@ -146,8 +172,9 @@ class _Comparison:
             elif line in self._found.twice:
                 first = self._found.twice[line]
                 yield Finding(*self._causes.of_row_twice(row, self._rows.get(first), first), _theirs(row), None)
+        masked = calls_of_masked(self._found.pairs) if self._back else {}
         for row in self._back:
-            sold = call_taken_back(self._matcher, row, self._found.pairs)
+            sold = call_taken_back(self._matcher, row, masked)
             ours = None if sold is None else self._ours(sold, counted=False)
             yield Finding(*self._causes.of_taken_back(sold), _theirs(row), ours)
 
@@ -177,14 +204,17 @@ def _theirs(row: Row) -> Theirs:
     return Theirs(row.line, row.reference, row.caller, row.at, row.duration_s, row.amount)
 
 
-def _period(of: Iterable[Pair | Row], clock: TimeReader, shifts: Shifts, asked: Asked) -> Period:
-    """Whole days of their clock, from the first row that is of a call to the last, where nothing was asked."""
-    times = [one.row.at if isinstance(one, Pair) else one.at for one in of]
+def _period(days: Sequence[tuple[float, float]], clock: TimeReader, shifts: Shifts, asked: Asked) -> Period:
+    """Whole days of their clock, from the first row that is of a call to the last, where nothing was asked.
+
+    A day counts where both clocks are of it: a call around midnight, or one that is dated into the next day, does not
+    make a whole day of calls missing.
+    """
     since, until = asked.since, asked.until
     if since is None:
-        since = clock.midnight(min(times)) - shifts.whole_s if times else until or 0.0
+        since = clock.midnight(min(map(max, days))) - shifts.whole_s if days else until or 0.0
     if until is None:
-        until = clock.midnight(max(times), days=1) - shifts.whole_s if times else since
+        until = clock.midnight(max(map(min, days)), days=1) - shifts.whole_s if days else since
     return Period(since, until)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from callrouter.domain.clock import rfc3339
 from callrouter.domain.money import dollars
+from callrouter.ledger.flat_text import harmless
 from callrouter.reconciling.finding import Finding, Reconciled
 
 CSV_COLUMNS = (
@@ -13,8 +14,6 @@ CSV_COLUMNS = (
     *("theirs", "ours", "difference", "evidence", "remedy"),
 )
 """Stable: programs read them by name."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a cell a formula in a spreadsheet."""
 
 
 def masked(caller: str | None, *, full: bool) -> str | None:
@@ -51,15 +50,9 @@ def as_csv(found: Reconciled, *, full: bool) -> str:
     writer = csv.DictWriter(out, CSV_COLUMNS, lineterminator="\n")
     writer.writeheader()
     for one in found.findings:
-        writer.writerow({key: _harmless(value) for key, value in _fields(one, full=full).items()})
+        fields = _fields(one, full=full).items()
+        writer.writerow({key: harmless(value) if isinstance(value, str) else value for key, value in fields})
     return out.getvalue()
-
-
-def _harmless(value: object) -> object:
-    """Texts are cells of theirs; amounts of ours may well begin with a minus."""
-    if not isinstance(value, str) or not value.startswith(FORMULA) or value.lstrip("+-").replace(".", "").isdecimal():
-        return value
-    return f"'{value}"
 
 
 def _fields(one: Finding, *, full: bool) -> dict[str, Any]:

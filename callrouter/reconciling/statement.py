@@ -12,13 +12,14 @@ from typing import TextIO
 from callrouter.errors import ConfigurationError, Mistake
 from callrouter.plans.remedies import NEAR
 from callrouter.reconciling.cells import UnreadableCell, read_amount, read_caller, read_duration
-from callrouter.reconciling.rows import BadRow, Row, Verdict
+from callrouter.reconciling.rows import UNKNOWN_DIGIT, BadRow, Row, Verdict
 from callrouter.reconciling.statement_map import StatementMap
 from callrouter.reconciling.times import Read, TimeReader
 
 _LONGEST_REFERENCE = 64
 _NOT_A_LETTER = re.compile(r"[\W_]+")
 _NOT_SHOWN = re.compile(r"[^\x20-\x7e]")
+_TOTALS = re.compile(r"((sub|grand)[\s-]?)?totals?( (due|paid|payout|amount|calls))?\s*:?", re.IGNORECASE)
 
 
 def rows_at(path: Path, how: StatementMap) -> Iterator[Row | BadRow]:
@@ -47,7 +48,7 @@ def rows_of(file: TextIO, how: StatementMap, where: str) -> Iterator[Row | BadRo
         heads = next(reader, [])
     except csv.Error as error:
         raise ConfigurationError([Mistake(where, "header_row", "the line of heads is not CSV")]) from error
-    read = _Reading(how, _columns(heads, how, where), len(heads))
+    read = _Reading(how, _columns(heads, how, where), heads)
     before = reader.line_num
     while True:
         first = before + how.header_row
@@ -101,8 +102,8 @@ def _plain(head: str) -> str:
 class _Reading:
     """Reads the cells of one statement's rows."""
 
-    def __init__(self, how: StatementMap, columns: Mapping[str, int], width: int) -> None:
-        self._columns, self._width = columns, width
+    def __init__(self, how: StatementMap, columns: Mapping[str, int], heads: Sequence[str]) -> None:
+        self._columns, self._heads, self._width = columns, [_plain(head) for head in heads], len(heads)
         self._times = TimeReader(how.time_formats, how.time_zone)
         self._comma = how.decimal_mark == "comma"
         self._in_minutes = how.duration_unit == "minutes"
@@ -114,6 +115,8 @@ class _Reading:
             return BadRow(line, "it has more cells than there are heads; look for a delimiter inside a cell")
         why: list[str] = []
         caller, has_caller = self._caller(cells, why)
+        if (of_none := self._of_no_call(cells, caller)) is not None:
+            return BadRow(line, of_none)
         time = self._time(cells, why)
         amount = self._amount(cells, why)
         duration_s = self._seconds("duration", cells, why)
@@ -135,6 +138,16 @@ class _Reading:
             *(line, caller, time.at, time.other_at, time.span_s, duration_s, paid, verdict, minimum_s),
             number=self._number(cells), reference=reference,
         )  # fmt: skip
+
+    def _of_no_call(self, cells: Sequence[str], caller: str | None) -> str | None:
+        """What a row is that no call can be meant by; its amount would be counted once more."""
+        if caller is not None and UNKNOWN_DIGIT not in caller:
+            return None
+        if any(_TOTALS.fullmatch(cell.strip()) for cell in cells):
+            return "it is a line of totals, which counts for nothing"
+        if [_plain(cell) for cell in cells] == self._heads:
+            return "the heads stand there once more"
+        return None
 
     def _cell(self, name: str, cells: Sequence[str]) -> str:
         no = self._columns.get(name, self._width)
@@ -166,7 +179,8 @@ class _Reading:
 
     def _seconds(self, name: str, cells: Sequence[str], why: list[str]) -> int | None:
         try:
-            return read_duration(self._cell(name, cells), in_minutes=self._in_minutes and name == "duration")
+            in_minutes = self._in_minutes and name == "duration"
+            return read_duration(self._cell(name, cells), in_minutes=in_minutes, comma=self._comma)
         except UnreadableCell as error:
             why.append(str(error) if name == "duration" else "the minimum duration is not one, such as 90")
             return None

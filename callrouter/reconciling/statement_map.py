@@ -1,7 +1,8 @@
 """The map of a buyer's statement: which column is what, and how their clock, seconds and money are to be read."""
 
 import codecs
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
@@ -18,7 +19,7 @@ from callrouter.plans.yaml_text import MAX_BYTES, read_yaml
 from callrouter.reconciling.rows import Verdict
 
 ISO, EPOCH, EPOCH_MS = "iso", "epoch", "epoch_ms"
-_SAMPLE = datetime(2026, 11, 21, 13, 59, 58)  # noqa: DTZ001 - only its text is used
+_SAMPLE = datetime(2026, 11, 21, 13, 59, 58, tzinfo=UTC)
 _DAY_PARTS = (("%Y", "%y"), ("%m", "%b", "%B", "%j"), ("%d", "%j"))
 _WHOLE_DAY = ("%c", "%x")
 
@@ -87,6 +88,8 @@ def _try_format(one: str) -> None:
             raise ValueError(f"{remedy}; {', '.join(lacking)} is missing")
     if "%I" in one and "%p" not in one:
         raise ValueError(f"{remedy}; %I needs %p (AM or PM)")
+    if "%Z" in one:  # it takes few names, and passes over what they mean
+        raise ValueError(f"{remedy}; %Z cannot be read: set time_zone, or use %z where the cells have an offset")
     try:
         datetime.strptime(_SAMPLE.strftime(one), one)  # noqa: DTZ007 - whether it can be read is all that is asked
     except ValueError:
@@ -168,34 +171,47 @@ class StatementMap(Section):
 
     @model_validator(mode="after")
     def _whole(self) -> "StatementMap":
-        found = [*_time_columns(self.columns), *_status_words(self), *_lacking_columns(self)]
+        found = _disagreements(self.model_dump(exclude_none=True, exclude_defaults=True))
         if found:
             raise PydanticCustomError("mistakes", "keys disagree", {"found": found})
         return self
 
 
-def _time_columns(columns: Columns) -> list[tuple[str, str]]:
-    if columns.at is None and columns.date is None:
+def _disagreements(raw: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Keys that do not go together: of a map as it is written, for they are told with what else is wrong in it."""
+    columns, statuses = raw.get("columns"), raw.get("statuses")
+    if not isinstance(columns, Mapping):
+        return []
+    there = {name for name, heads in columns.items() if heads is not None}
+    lacking = _texts(raw.get("may_lack", ()))
+    idle = [name for name in lacking if isinstance(name, str)] if isinstance(lacking, Sequence) else []
+    return [
+        *_time_columns(there),
+        *_status_words("status" in there, statuses),
+        *(("may_lack", f"columns does not name {name}; remove it here") for name in idle if name not in there),
+    ]
+
+
+def _time_columns(there: Collection[str]) -> list[tuple[str, str]]:
+    if not {"at", "date"} & set(there):
         return [("columns.at", "it is required; add it, or date and time where they are two columns")]
-    if columns.at is not None and (columns.date is not None or columns.time is not None):
+    if "at" in there and {"date", "time"} & set(there):
         return [("columns.at", "keep either at, or date and time")]
     return []
 
 
-def _status_words(one: StatementMap) -> list[tuple[str, str]]:
-    if one.columns.status is None:
-        return [("columns.status", "name the column that the statuses stand in")] if one.statuses else []
-    if one.statuses is None:
+def _status_words(column: bool, statuses: object) -> list[tuple[str, str]]:
+    if not column:
+        return [("columns.status", "name the column that the statuses stand in")] if statuses else []
+    if not statuses:
         return [("statuses", "say which of their words mean paid and unpaid")]
-    words = [word.casefold() for verdict in Verdict for word in getattr(one.statuses, verdict.value)]
+    if not isinstance(statuses, Mapping):
+        return []
+    lists = [_texts(statuses.get(verdict.value, ())) for verdict in Verdict]
+    words = [w.casefold() for some in lists if isinstance(some, Sequence) for w in some if isinstance(w, str)]
     twice = sorted({word for word in words if words.count(word) > 1})
     found = [("statuses", f"name each word once; twice there: {', '.join(twice)}")] if twice else []
-    return found if one.statuses.paid else [*found, ("statuses.paid", "name at least one")]
-
-
-def _lacking_columns(one: StatementMap) -> list[tuple[str, str]]:
-    idle = [name for name in one.may_lack if getattr(one.columns, name) is None]
-    return [("may_lack", f"columns does not name {name}; remove it here") for name in idle]
+    return found if statuses.get("paid") else [*found, ("statuses.paid", "name at least one")]
 
 
 def read_map(raw: bytes, where: str) -> StatementMap:
@@ -207,6 +223,9 @@ def read_map(raw: bytes, where: str) -> StatementMap:
         found = StatementMap.model_validate(document)
     except ValidationError as error:
         wrong = remedies(error, StatementMap)
+        told = {path for path, _ in wrong}
+        more = [(tuple(key.split(".")), remedy) for key, remedy in _disagreements(document)]
+        wrong += [one for one in more if one[0] not in told]
         mistakes += [Mistake(where, ".".join(map(str, path)) or "file", remedy) for path, remedy in wrong]
     if mistakes:
         raise ConfigurationError(mistakes)

@@ -29,10 +29,10 @@ class Read:
 
 
 class TimeReader:
-    """Reads the times of one statement; the format that fitted last is tried first."""
+    """Reads the times of one statement, each by the first format that fits it."""
 
     def __init__(self, formats: Sequence[str], zone: str) -> None:
-        self._formats = list(formats)
+        self._formats = formats
         self.zone = ZoneInfo(zone)
 
     def read(self, text: str) -> Read:
@@ -40,14 +40,12 @@ class TimeReader:
         text = text.strip()
         if not text:
             raise UnreadableCell("there is no time")
-        for no, one in enumerate(self._formats):
+        for one in self._formats:
             try:
                 found = self._by(one, text)
             except (ValueError, OverflowError):
                 continue
             if _OLDEST_S <= found.at < _NEWEST_S:
-                if no:
-                    self._formats.insert(0, self._formats.pop(no))
                 return found
         raise UnreadableCell("the time fits none of time_formats")
 
@@ -66,6 +64,8 @@ class TimeReader:
             return Read(read.timestamp(), None, span_s)
         first = read.replace(tzinfo=self.zone).timestamp()
         second = read.replace(tzinfo=self.zone, fold=1).timestamp()
+        if span_s == DAY_S - 1:  # the day on which clocks are put back has 25 hours
+            span_s = max(span_s, round(self.midnight(first, days=1) - first) - 1)
         # They differ in the hour that is there twice, and in the one that is skipped.
         return Read(first, second if second != first else None, span_s)
 

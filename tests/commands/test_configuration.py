@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.command import API_TOKEN, ENGINE_PASSWORD, SECRETS, callrouter, environment, write_plan
+from tests.commands.command import API_TOKEN, SECRETS, callrouter, environment, write_plan
 from tests.support.world import BUYERS
 
 LEADS = {
@@ -58,14 +58,11 @@ def test_mistakes_are_told_as_json_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("as_json", [False, True])
 def test_check_shows_what_is_in_effect_and_no_secret(tmp_path: Path, *, as_json: bool) -> None:
     write_plan(tmp_path)
-    environ = environment(tmp_path) | {
-        "CALLROUTER_REDIS_URL": f"redis://:{ENGINE_PASSWORD}@engine.example/0",
-    }
-    done = callrouter("check", *(["--json"] if as_json else []), environ=environ)
+    done = callrouter("check", *(["--json"] if as_json else []), environ=environment(tmp_path))
     assert (done.returncode, done.stderr) == (0, "")
-    for shown in ("https://calls.example.com", "+18885550100", "+18885550101", "one_step", "calls_ping", "@engine."):
+    for shown in ("https://calls.example.com", "+18885550100", "+18885550101", "one_step", "calls_ping"):
         assert shown in done.stdout
-    for secret in (*SECRETS.values(), API_TOKEN, ENGINE_PASSWORD, "the-key-in-a-url"):
+    for secret in (*SECRETS.values(), API_TOKEN, "the-key-in-a-url"):
         assert secret not in done.stdout
     if as_json:
         (shown_plan,) = json.loads(done.stdout)["plans"]

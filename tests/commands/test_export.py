@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from callrouter.commands.whole_file import whole_file
 from callrouter.errors import CallrouterError, ConfigurationError
 from callrouter.ledger.exporting import COLUMNS, Dataset
-from tests.commands.command import callrouter
+from tests.commands.command import callrouter, process_environment
 from tests.commands.ledgered import ledger_of
 from tests.ledger.month import sold
 
@@ -99,3 +101,21 @@ def test_a_link_stays_a_link_to_the_file_that_is_written(tmp_path: Path) -> None
 def test_a_folder_is_not_written_over(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="is no file"), whole_file(str(tmp_path), "--output"):
         pass
+
+
+def test_an_export_that_is_told_to_end_leaves_no_half_of_it(tmp_path: Path) -> None:
+    """SIGTERM, as a timer or a service manager sends it: what is unfinished has people's numbers in it."""
+    script = (
+        "import sys, time\nfrom callrouter.commands.whole_file import whole_file\n"
+        "with whole_file(sys.argv[1], '--output') as out:\n"
+        "    out.write('+15125550123')\n    print(flush=True)\n    time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "rows.csv")]
+    environ = process_environment({})
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        assert len(list(tmp_path.iterdir())) == 1
+        running.terminate()
+        assert running.wait(20) == 143
+    assert list(tmp_path.iterdir()) == []

@@ -111,13 +111,27 @@ async def test_a_watched_instance_serves_on_until_its_proxy_has_noticed(tmp_path
 
 
 async def test_an_instance_that_nobody_watches_goes_at_once(tmp_path: Path) -> None:
+    """One look is a person's, or a script's that has ended."""
+    write_plan(tmp_path)
+    log, port = tmp_path / "log", free_port()
+    command = started("serve", "--port", str(port), environ=environment(tmp_path), output=log)
+    await wait_until(lambda: '"serving"' in log.read_text(), timeout_s=20)
+    async with aiohttp.ClientSession() as session:
+        assert await _look(session, f"http://127.0.0.1:{port}/readyz") == (200, None)
+    command.terminate()
+    assert await asyncio.to_thread(command.wait, 30) == 0
+    assert '"serves_on_s": 0.0' in log.read_text()
+
+
+async def test_a_single_instance_ends_in_good_order_on_sighup_too(tmp_path: Path) -> None:
+    """Meant for the parent of several, or sent by a terminal that closes: nobody on the line is cut off."""
     write_plan(tmp_path)
     log = tmp_path / "log"
     command = started("serve", "--port", str(free_port()), environ=environment(tmp_path), output=log)
     await wait_until(lambda: '"serving"' in log.read_text(), timeout_s=20)
-    command.terminate()
+    command.send_signal(signal.SIGHUP)
     assert await asyncio.to_thread(command.wait, 30) == 0
-    assert '"serves_on_s": 0.0' in log.read_text()
+    assert '"drained"' in log.read_text()
 
 
 async def test_what_has_become_wrong_since_ends_no_worker_that_serves(tmp_path: Path) -> None:
@@ -140,15 +154,42 @@ async def test_what_has_become_wrong_since_ends_no_worker_that_serves(tmp_path: 
     assert status == 0, log.read_text()
 
 
+async def test_starting_anew_waits_for_a_worker_that_has_just_died(tmp_path: Path) -> None:
+    """The one that still serves must not go while the other is not back: nobody would answer the callers."""
+    write_plan(tmp_path)
+    log, port = tmp_path / "log", two_ports()[0]
+    command = started("serve", "--port", str(port), "--workers", "2", environ=environment(tmp_path), output=log)
+    try:
+        await wait_until(lambda: log.read_text().count('"serving"') == 2, timeout_s=30)
+        _kill_one_child(command.pid, 1)
+        command.send_signal(signal.SIGHUP)
+        async with aiohttp.ClientSession() as session, asyncio.timeout(60):
+            while log.read_text().count('"instance serves again"') < 2:
+                answers = [await _answers(session, f"http://127.0.0.1:{port + no}/healthz") for no in (0, 1)]
+                assert any(answers), "nobody serves"
+                await asyncio.sleep(0.02)
+    finally:
+        command.terminate()
+        status = command.wait(timeout=40)
+    assert status == 0, log.read_text()
+
+
+async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        return (await _look(session, url))[0] == 200
+    except aiohttp.ClientError:
+        return False
+
+
 async def _look(session: aiohttp.ClientSession, url: str) -> tuple[int, str | None]:
     """Status, and what becomes of the connection."""
     async with session.get(url) as response:
         return response.status, response.headers.get("connection")
 
 
-def _kill_one_child(parent: int) -> None:
+def _kill_one_child(parent: int, no: int = 0) -> None:
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    subprocess.run(["kill", "-9", children[0]], check=True)
+    subprocess.run(["kill", "-9", children[no]], check=True)
 
 
 def _runs(path: Path) -> bool:

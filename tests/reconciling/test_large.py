@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.reconciling.hundred_thousand import APART_S, PER_DAY, ROWS, kinds
 from tests.reconciling.statements import csv_text, stories_of
 
@@ -15,7 +13,6 @@ HOME = Path(__file__).parents[2]
 MOST_S, MOST_MB = 30, 300
 
 
-@pytest.mark.real_time
 def test_a_hundred_thousand_rows_are_reconciled_in_seconds_and_little_memory(tmp_path: Path) -> None:
     statement = tmp_path / "statement.csv"
     rows = [row for story in stories_of(kinds(), APART_S, PER_DAY) for row in story.rows]

@@ -64,3 +64,21 @@ def test_the_map_that_ships_is_good_and_needs_little() -> None:
 def test_a_map_that_is_not_there_is_a_mistake_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"mine\.yaml: file: cannot be read"):
         map_at(tmp_path / "mine.yaml")
+
+
+def test_keys_that_disagree_are_told_together_with_those_that_are_wrong() -> None:
+    found = mistakes_of(
+        "columns: {caller: C, payout: P, status: S}\ntime_zone: Mars/Olympus\nmay_lack: [minimum]\n"
+        "statuses: {paid: [ok], unpaid: [OK]}\n"
+    )
+    assert set(found) == {"columns.at", "time_zone", "may_lack", "statuses"}
+    assert set(mistakes_of("columns: {caller: C, at: A, payout: P, status: S}\nrounding: up_7\n")) == {
+        "rounding",
+        "statuses",
+    }
+
+
+def test_whatever_stands_in_a_map_is_refused_with_words(tmp_path: Path) -> None:
+    for text in ("columns: 3", "columns: [a]", "columns: {at: {}}\nstatuses: [x]", "statuses: {paid: {a: 1}}",
+                 "columns: {status: S}\nstatuses: {paid: [1, ok]}\nmay_lack: duration"):  # fmt: skip
+        assert mistakes_of(text)

@@ -223,3 +223,33 @@ def test_a_statement_with_plain_heads_needs_no_map() -> None:
     row = the_row(text, map_at(None))
     assert (row.caller, row.at, row.duration_s) == ("+12145550101", epoch(2026, 7, 4, 8), 95)
     assert row.amount == 25
+
+
+def test_the_first_format_that_fits_counts_whatever_the_rows_before_needed() -> None:
+    how = a_map("time_formats: ['%m/%d/%Y %H:%M', '%d/%m/%Y %H:%M']")
+    rows = read(HEAD + "2145550101,13/10/2026 08:00,1,9\n2145550101,10/05/2026 08:00,1,9\n", how)
+    assert [row.at for row in rows] == [epoch(2026, 10, 13, 8), epoch(2026, 10, 5, 8)]
+
+
+def test_a_format_may_have_the_offset_and_not_the_name_of_a_zone() -> None:
+    how = a_map("time_formats: ['%m/%d/%Y %I:%M:%S %p %z']\ntime_zone: America/New_York")
+    assert the_row(HEAD + "2145550101,07/04/2026 08:00:00 PM -0700,1,9\n", how).at == epoch(2026, 7, 5, 3)
+    with pytest.raises(ConfigurationError, match="%Z"):
+        a_map("time_formats: ['%m/%d/%Y %H:%M:%S %Z']")
+
+
+def test_a_line_of_totals_is_no_call_whatever_stands_in_its_other_cells() -> None:
+    rows = read(
+        HEAD + "2145550101,2026-07-04,25.00,9\nTOTAL,2026-07-31,25.00,9\n1042,Total:,25.00,9\n,Grand total,25.00,\n"
+        "Subtotal,2026-07-31T00:00:00,25.00,\n"
+    )
+    bad = [row for row in rows if isinstance(row, BadRow)]
+    assert [row.line for row in bad] == [3, 4, 5, 6]
+    assert {(row.amount, row.caller, row.at) for row in bad} == {(Decimal(0), None, None)}
+    assert all("totals" in row.why for row in bad)
+
+
+def test_the_heads_once_more_are_told_as_that() -> None:
+    (first, again, _) = read(HEAD + "2145550101,2026-07-04,25.00,9\n" + HEAD + "2145550102,2026-07-04,25.00,9\n")
+    assert isinstance(again, BadRow)
+    assert (first.line, again.line, again.why) == (2, 3, "the heads stand there once more")
