@@ -19,7 +19,7 @@ from callrouter.domain.clock import SystemClock
 from grafana.build import DASHBOARDS
 from grafana.drawing import Curve, Span, draw
 
-SAYS = "callrouter demo traffic, drawn from Prometheus without Grafana"
+SAYS = "callrouter demo traffic (its talks last seconds), drawn from Prometheus without Grafana"
 ANSWERED_WITHIN_S = 20
 
 

@@ -20,6 +20,8 @@ WIDTH, UNIT, GAP, HEAD = 1440, 30, 8, 84
 COLUMNS = 24
 STILL_NAMED = 2
 """How many series of a stack that stay at 0 are named; more are only counted."""
+MANY_LINES = 8
+"""Of more lines than these, those that stay at 0 are not drawn, as in a stack."""
 FONTS = "system-ui, DejaVu Sans, Arial, sans-serif"
 
 
@@ -123,8 +125,9 @@ def _nothing(panel: Mapping[str, Any], inner: Box) -> str:
 def _series(panel: Mapping[str, Any], named: Sequence[_Named], inner: Box, span: Span) -> str:
     custom = _defaults(panel).get("custom", {})
     bars = custom.get("drawStyle") == "bars"
-    # What never moved in a stack has no bar.
-    moved = [one for one in named if not bars or any(value for _, value in one.points)]
+    # What never moved in a stack has no bar, and of many lines at 0 only the last one would be seen.
+    leave_out = bars or len(named) > MANY_LINES
+    moved = [one for one in named if not leave_out or any(value for _, value in one.points)]
     still = [one for one in named if one not in moved]
     unit, decimals = _defaults(panel).get("unit", "short"), _defaults(panel).get("decimals")
     entries = [

@@ -177,6 +177,28 @@ def test_quotients_leave_out_what_divides_by_nothing() -> None:
                 assert target["expr"].endswith(">= 0"), title
 
 
+def test_transfers_are_shares_of_those_that_ended_and_never_more_than_all() -> None:
+    """A transfer is opened in one minute and ends in the next: of those opened it was over 100 %."""
+    shares = [t["expr"] for title, t in targets("transfers") if title in {"Handed over", "Cancelled"}]
+    assert len(shares) == 3
+    for expr in shares:
+        upper, _, lower = expr.partition(" / ")
+        assert {s.metric for s in selectors_of(upper)} == {s.metric for s in selectors_of(lower)}
+        assert 'result!="offered"' in lower
+
+
+def test_what_counts_one_thing_at_each_of_its_steps_is_no_stack() -> None:
+    twice = {"callrouter_transfers_total", "callrouter_callbacks_total"}
+    stacked = [
+        panel["title"]
+        for name in NAMES
+        for panel in panels_of(load(name))
+        if panel["fieldConfig"]["defaults"]["custom"].get("stacking", {}).get("mode", "none") != "none"
+        and twice & {metric for target in panel["targets"] for metric in metrics_of(target["expr"])}
+    ]
+    assert stacked == []
+
+
 def test_every_dashboard_leads_to_the_others() -> None:
     for name in NAMES:
         dashboard = load(name)

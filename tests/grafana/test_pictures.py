@@ -67,6 +67,14 @@ def test_a_gap_and_a_value_that_is_no_number_break_the_line() -> None:
     assert svg.count("<circle") == 1
 
 
+def test_of_many_lines_those_that_stay_at_zero_are_only_counted_and_of_few_all_are_drawn() -> None:
+    one = panel("timeseries", "x", "{{r}}", custom={"drawStyle": "line"})
+    moved, still = curve({"r": "low"}, 0, 30), [curve({"r": f"never {no}"}, 0, 0) for no in range(8)]
+    many, few = drawn(one, moved, *still), drawn(one, moved, *still[:7])
+    assert (many.count("<polyline"), "8 more stay at 0" in words(many)) == (1, True)
+    assert few.count("<polyline") == 8
+
+
 def test_many_series_of_a_stack_that_stay_at_zero_are_only_counted() -> None:
     one = panel("timeseries", "x", "{{r}}", custom={"drawStyle": "bars"})
     svg = drawn(one, curve({"r": "low"}, 30), *(curve({"r": f"never {no}"}, 0) for no in range(9)))

@@ -12,7 +12,7 @@ from tests.grafana.traffic import ShiftedClock, busy_world, everything_happens
 from tests.support.prometheus import BadQuery, Prometheus, program, running_prometheus
 from tests.transfers.agents import until_so
 
-pytestmark = [pytest.mark.stack, pytest.mark.real_time]
+pytestmark = pytest.mark.stack
 
 QUIET = {
     *("buyers: Breaker A", "buyers: Switched off A", "buyers: Rate limit used A"),

@@ -11,7 +11,7 @@ import pytest
 from tests.grafana.promql import DASHBOARDS, panels_of
 from tests.grafana.typescript import complaints, installed, source
 
-pytestmark = [pytest.mark.stack, pytest.mark.real_time]
+pytestmark = pytest.mark.stack
 
 
 @pytest.fixture(scope="module")
