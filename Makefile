@@ -22,7 +22,7 @@ demo: $(STAMP)
 
 # Tests on the real clock measure time: they run alone, after the others. Those in a browser mostly wait.
 test: check
-	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not real_time and not bench"
+	$(BIN)/python -m pytest -n 3 --dist loadscope -m "not real_time and not bench"
 	$(BIN)/python -m pytest -m "real_time and not browser and not bench"
 	$(BIN)/python -m pytest -n 3 --dist loadfile -m browser
 

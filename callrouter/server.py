@@ -24,7 +24,7 @@ log = logging.getLogger("callrouter")
 
 
 class DrainingServer(uvicorn.Server):
-    """On the first signal the instance drains while webhooks are still answered; then the server stops.
+    """On the first signal (SIGTERM, SIGINT, SIGHUP) the instance drains while it still answers; then the server stops.
 
     Where a proxy watches it, it first serves on until that sends nothing more.
     A second signal stops at once, and the process then ends by that signal.
@@ -44,6 +44,8 @@ class DrainingServer(uvicorn.Server):
             await super().startup(sockets)
         finally:
             words.removeFilter(_nothing)
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # ignored under nohup
+            signal.signal(signal.SIGHUP, self.handle_exit)
         place = {"host": self.config.host, "port": self.config.port}
         log.info("serving", extra={"instance": self._app.instance.name, **place})
 

@@ -57,7 +57,7 @@ GOLDEN: list[tuple[Command, str]] = [
         BridgeTo(2, "+12145550111", 17, "+15125550123"),
         (
             f'<Dial action="https://calls.example.com/twilio/dial/2{OVER}" method="POST" answerOnBridge="true"'
-            ' timeout="17" callerId="+15125550123"><Number statusCallback="https://calls.example.com/twilio/leg/2"'
+            f' timeout="17" callerId="+15125550123"><Number statusCallback="https://calls.example.com/twilio/leg/2{OVER}"'
             ' statusCallbackEvent="initiated ringing answered completed" statusCallbackMethod="POST">'
             "+12145550111</Number></Dial>"
         ),
@@ -149,3 +149,11 @@ def test_a_rooms_name_and_a_label_cannot_break_out_of_their_element() -> None:
     document = render(EnterRoom('"></Conference><Hangup/>', '"><Hangup/>', True), a_plan(), URLS.of('"><Hangup/>'))
     assert "<Hangup/>" not in document
     parse(document.encode())
+
+
+def test_every_request_that_twilio_is_told_to_make_is_made_again_when_its_answer_is_lost() -> None:
+    """The reports of a buyer's leg, too: the ledger's second source for the talk that is paid for."""
+    urls = URLS.of("CA1")
+    of_try = [make(1) for make in (urls.zip, urls.pin, urls.dial, urls.leg)]
+    every = [*of_try, urls.hold(1, 2), urls.party("agent"), urls.out("agent"), urls.room, urls.music("auto")]
+    assert [url for url in every if not url.endswith("#rc=2&rp=ct,rt,5xx&ct=800&rt=4000&tt=12000")] == []

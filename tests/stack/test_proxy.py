@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import subprocess
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import yaml
 from aiohttp import web
 from yarl import URL
 
@@ -33,6 +35,8 @@ class Upstream:
     name: str
     port: int = 0
     ready: bool = True
+    looks_refused: int = 0
+    """How often the proxy was told that it is not."""
     asked: list[tuple[str, str]] = field(default_factory=list)
     """Path, and the address that the request is said to come from."""
     more: asyncio.Event = field(default_factory=asyncio.Event)
@@ -55,6 +59,7 @@ class Upstream:
             self._runner = None
 
     async def _readyz(self, request: web.Request) -> web.Response:
+        self.looks_refused += not self.ready
         return web.Response(status=200 if self.ready else 503)
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
@@ -110,7 +115,7 @@ def test_the_configuration_is_valid_for_a_domain_and_in_good_form(tmp_path: Path
     server = json.loads(done.stdout)["apps"]["http"]["servers"]["srv0"]
     assert server["listen"] == [":443"]
     assert "automatic_https" not in server, "certificates come by themselves"
-    assert [up["dial"] for up in _upstreams(done.stdout)] == ["router-1:8080", "router-2:8080"]
+    assert [up["dial"] for up in _upstreams(done.stdout)] == ["router-1:8080", "router-2:8080"] * 2
     # Taking turns has lost one request of two hundred while one of two was leaving; too rare to be tried here.
     assert '"selection_policy":{"policy":"random"}' in done.stdout
 
@@ -125,6 +130,20 @@ def _upstreams(adapted: str) -> list[dict[str, str]]:
 
     json.loads(adapted, object_hook=note)
     return found
+
+
+def test_a_slash_at_the_end_of_the_public_address_changes_nothing(tmp_path: Path) -> None:
+    """The service takes it, too; to the proxy alone it would mean a single page, and an empty 200 for all others."""
+    compose = (CADDYFILE.parents[2] / "docker-compose.yml").read_text()
+    shell, option, command = yaml.safe_load(compose)["services"]["proxy"]["command"]
+    command = command.replace("$$", "$").replace("/etc/caddy/Caddyfile", str(CADDYFILE))
+    matched = []
+    for public in ("https://calls.example.com", "https://calls.example.com/"):
+        environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CALLROUTER_PUBLIC_URL": public}
+        asked = [shell, option, command.replace("caddy run", "caddy adapt")]
+        done = subprocess.run(asked, env=environ, capture_output=True, text=True, check=True, timeout=30)
+        matched.append(json.loads(done.stdout)["apps"]["http"]["servers"]["srv0"]["routes"][0]["match"])
+    assert matched == [[{"host": ["calls.example.com"]}]] * 2
 
 
 async def test_what_is_for_machines_is_refused_from_outside(tmp_path: Path) -> None:
@@ -163,6 +182,23 @@ async def test_one_that_is_not_ready_is_sent_nothing_within_two_seconds(tmp_path
         await _sends_only_to(here, leaving)
 
 
+async def test_when_no_instance_says_that_it_is_ready_callers_are_sent_on_all_the_same(tmp_path: Path) -> None:
+    """Without the engine none is ready, and each promises its callers a callback, if they reach it."""
+    async with front(tmp_path) as here:
+        for up in here.ups:
+            up.ready = False
+        await wait_until(lambda: all(up.looks_refused >= 2 for up in here.ups), 4)
+        assert {await here.post() for _ in range(20)} == {(200, "one"), (200, "two")}
+        secret = {"X-Twilio-Signature": "a-signature"}
+        assert (await here.post(f"/twilio/breaks-off?caller={CALLER}", **secret))[0] in {502, 503}
+        assert sum(path == "/twilio/breaks-off" for up in here.ups for path, _ in up.asked) == 1, "not sent again"
+        async with here.session.get(f"{here.url}/metrics") as response:
+            assert response.status == 404
+        here.ups[0].ready = True
+        await _sends_only_to(here, here.ups[0])
+        _nothing_personal_in(here.log.read_text())
+
+
 async def _sends_only_to(here: Front, only: Upstream, *may_be: int) -> None:
     """Wait until so many requests in a row come to this one that it is no chance: before one that leaves is gone."""
     async with asyncio.timeout(3):
@@ -199,6 +235,10 @@ async def test_what_was_sent_already_is_not_sent_again_and_no_number_is_logged(t
         assert sum(len(up.asked) for up in here.ups) == 1
         assert {await here.post() for _ in range(40)} == {(200, "one"), (200, "two")}, "none is taken out for it"
         await wait_until(lambda: '"status":502' in here.log.read_text())
-        told = here.log.read_text()
-        assert CALLER[1:] not in told
-        assert "a-signature" not in told
+        _nothing_personal_in(here.log.read_text())
+
+
+def _nothing_personal_in(told: str) -> None:
+    assert '"level":"error"' in told
+    assert CALLER[1:] not in told
+    assert "a-signature" not in told

@@ -40,7 +40,7 @@ class Urls:
 
     def leg(self, attempt_no: int) -> str:
         """Where the buyer's leg reports its progress."""
-        return self._webhook(f"leg/{attempt_no}")
+        return self._webhook(f"leg/{attempt_no}") + OVERRIDES
 
     @property
     def room(self) -> str:
