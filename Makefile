@@ -20,9 +20,10 @@ help:
 demo: $(STAMP)
 	$(BIN)/callrouter demo
 
-# Tests on the real clock measure time: they run alone, after the others. Those in a browser mostly wait.
+# Tests on the real clock measure time: they run alone, after the others. Most of the others wait for a disk.
+# Those in a browser mostly wait, too.
 test: check
-	$(BIN)/python -m pytest -n 3 --dist loadscope -m "not real_time and not bench"
+	$(BIN)/python -m pytest -n 4 --dist loadscope -m "not real_time and not bench"
 	$(BIN)/python -m pytest -m "real_time and not browser and not bench"
 	$(BIN)/python -m pytest -n 3 --dist loadfile -m browser
 

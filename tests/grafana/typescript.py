@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.grafana.promql import panels_of
-from tests.support.prometheus import cannot_run, program
+from tests.support.npm import install
+from tests.support.prometheus import program
 
 PACKAGES = ("@grafana/schema@13.2.3", "typescript@7.0.2")
 _RAW = "./node_modules/@grafana/schema/dist/types/raw"
@@ -25,11 +26,8 @@ type Plain<T> = unknown extends T ? T
 
 
 def installed(folder: Path) -> Path:
-    """``folder`` with the packages in it. Without npm or its registry the test is skipped, or fails where required."""
-    command = [program("npm"), "install", "--no-audit", "--no-fund", "--no-package-lock", "--prefix", str(folder)]
-    done = subprocess.run([*command, *PACKAGES], capture_output=True, text=True, check=False, timeout=100)
-    if done.returncode != 0:
-        cannot_run(f"npm could not install {' '.join(PACKAGES)}: {done.stderr[-300:]}")
+    """``folder`` with the packages in it."""
+    install(folder, *PACKAGES)
     return folder
 
 

