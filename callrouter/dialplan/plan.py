@@ -76,7 +76,8 @@ class Bridge(Section):
     caller_id: Literal["caller"] | E164 = "caller"
     """What buyers see: the caller's own number, or a number that we own."""
     early_hangup_s: int = Field(default=5, ge=0, le=60)
-    """A buyer that hangs up within this many seconds counts as failed, and the caller is offered on."""
+    """A buyer that hangs up within this many seconds counts as failed, and the caller is offered on; not one whose
+    stated minimum duration was reached."""
     allow_regions: tuple[Region, ...] = ()
     """Further NANP regions (``PR``, ``JM``, …) whose numbers buyers may name."""
 
