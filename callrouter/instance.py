@@ -65,6 +65,8 @@ from callrouter.transfers.desk import Desk
 DRAIN_S = 12.0
 """How long a stopping instance waits for its auctions: longer than any default deadline."""
 WATCH_ENGINE_EVERY_S = 0.5
+LEDGER_LOOK_S = 1.0
+"""How long ``/readyz`` waits for the ledger before it warns of it."""
 STALE_S = 15.0
 """A background loop that has not come round for this long makes the instance unready."""
 
@@ -265,7 +267,9 @@ class Instance:
     async def warnings(self) -> list[str]:
         """What is wrong and keeps nobody from serving: calls that end wait in the engine for the ledger."""
         try:
-            await self.ledger.check()
+            # One that hangs must not hold up the answer: whoever asks would take that for unready.
+            async with asyncio.timeout(LEDGER_LOOK_S):
+                await self.ledger.check()
         except Exception as error:  # noqa: BLE001 - any driver's error means the same here
             return [f"the ledger does not answer: {in_words(error)}; check {ledger_setting(self.settings)}"]
         return []

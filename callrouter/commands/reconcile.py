@@ -5,13 +5,12 @@ import asyncio
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import date
 from pathlib import Path
 
-from callrouter.api.query import moment
 from callrouter.commands.attach import attached_ledger
 from callrouter.commands.statement_page import statement_page
 from callrouter.errors import ConfigurationError, Mistake, NotFound
+from callrouter.ledger.periods import period_of
 from callrouter.ledger.sold import Sold
 from callrouter.reconciling.causes import Period
 from callrouter.reconciling.finding import Reconciled
@@ -21,17 +20,17 @@ from callrouter.reconciling.rows import BadRow, Row
 from callrouter.reconciling.shown import as_csv, as_json
 from callrouter.reconciling.statement import rows_at
 from callrouter.reconciling.statement_map import StatementMap, map_at
-from callrouter.reconciling.times import TimeReader
 
 
 def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print the differences; that there are some is a finding, not a failure. Raises `CallrouterError`."""
     how = map_at(Path(arguments.map) if arguments.map else None)
     try:
-        asked = Asked(*_asked(arguments.since, arguments.until, how))
+        told = period_of(arguments.since, arguments.until, how.time_zone)  # days by their clock
     except ValueError as error:
         sys.stderr.write(f"callrouter reconcile: {error}\n")
         return 2
+    asked = Asked(told.since, told.until)
     statement = Path(arguments.statement)
     rows = list(rows_at(statement, how))
     found = compared(rows, arguments.buyer, how, asked, environ, where=statement.name)
@@ -63,28 +62,6 @@ def compared(
 async def _ledgers_side(buyer: str, period: Period, environ: Mapping[str, str]) -> tuple[list[Sold], Hashes | None]:
     async with attached_ledger(environ) as ledger:
         return [sold async for sold in ledger.sold(buyer, period.since, period.until)], ledger.hashes
-
-
-def _asked(since: str | None, until: str | None, how: StatementMap) -> tuple[float | None, float | None]:
-    """The period asked for; of a day by their clock, and the last one is in it. Raises `ValueError`."""
-    start, end = _moment("--from", since, how, 0), _moment("--to", until, how, 1)
-    if start is not None and end is not None and start >= end:
-        raise ValueError("--to: write a day that is not before --from")
-    return start, end
-
-
-def _moment(option: str, text: str | None, how: StatementMap, days: int) -> float | None:
-    if text is None:
-        return None
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        try:
-            return moment(text)
-        except ValueError:
-            raise ValueError(f"{option}: write a day as YYYY-MM-DD, or an RFC 3339 time") from None
-    clock = TimeReader(("iso",), how.time_zone)
-    return clock.midnight(clock.read(day.isoformat()).at, days)
 
 
 def shown(found: Reconciled, arguments: argparse.Namespace) -> str:

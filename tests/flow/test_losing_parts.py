@@ -144,6 +144,22 @@ def test_with_the_engine_out_known_calls_go_on_and_new_ones_are_promised_a_callb
         embedded.stop(engine_folder)
 
 
+@in_world()
+async def test_a_ledger_that_hangs_is_warned_of_at_once_and_keeps_the_instance_ready(world: World) -> None:
+    import aiohttp
+
+    async def hangs() -> None:
+        await asyncio.Event().wait()
+
+    world.app.instance.ledger.check = hangs  # type: ignore[method-assign]
+    asked_at = world.clock.monotonic()
+    async with aiohttp.ClientSession() as session, session.get(f"{world.base_url}/readyz") as response:
+        body = await response.json()
+        assert (response.status, body["reasons"]) == (200, [])
+    assert body["warnings"] == ["the ledger does not answer: no answer in time; check CALLROUTER_DATA_DIR"]
+    assert world.clock.monotonic() - asked_at < 2
+
+
 @pytest.mark.real_time
 async def test_ready_says_why_not_and_healthy_says_yes(engine_socket: Path, tmp_path: Path) -> None:
     import aiohttp
