@@ -7,7 +7,6 @@ reached exactly, because nothing of it is lost to the dead instance.
 
 import asyncio
 import itertools
-import json
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -25,6 +24,7 @@ from callrouter.ledger.reads import Ledger, LedgerCall
 from callrouter.simulator.carrier import CallerScript, NumberConfig, PhoneScript, SimulatedCall, SimulatedCarrier
 from callrouter.simulator.carrier.records import DialRecord
 from callrouter.simulator.partners import Answer, SimulatedLmal
+from tests.support.environment import service_environ
 from tests.support.process import Balancer, ServiceProcess, free_port
 from tests.support.waiting import wait_until
 from tests.support.world import ACCOUNT_SID, AUTH_TOKEN, INBOUND, OVERRIDES, PUBLIC_URL, plan
@@ -268,18 +268,5 @@ async def two_services(folder: Path) -> AsyncIterator[tuple[Market, list[Service
 
 
 def _environ(folder: Path, socket: Path, lmal: SimulatedLmal, carrier: SimulatedCarrier) -> dict[str, str]:
-    dialplans = folder / "dialplans"
-    dialplans.mkdir()
-    (dialplans / "auto.yaml").write_text(json.dumps(the_plan()))
-    return {
-        "CALLROUTER_PUBLIC_URL": PUBLIC_URL,
-        "CALLROUTER_REDIS_URL": f"unix://{socket}",
-        "CALLROUTER_DATA_DIR": str(folder / "data"),
-        "CALLROUTER_DIALPLANS": str(dialplans),
-        "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
-        "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
-        "TWILIO_API_URL": carrier.rest_url,
-        "LMAL_URL": lmal.url,
-        "LMAL_PARTNERID": "P1",
-        "LMAL_KEY": "lmal-key-of-tests",
-    }
+    environ = service_environ(folder, the_plan(), carrier, lmal)
+    return {**environ, "CALLROUTER_PUBLIC_URL": PUBLIC_URL, "CALLROUTER_REDIS_URL": f"unix://{socket}"}

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from callrouter.domain.clock import SystemClock
 from callrouter.engine import embedded
@@ -17,6 +16,7 @@ from callrouter.ledger.reads import Ledger, LedgerCall
 from callrouter.simulator.carrier import NumberConfig, SimulatedCarrier
 from callrouter.simulator.partners import SimulatedContactability, SimulatedDialler, SimulatedLmal
 from callrouter.simulator.scenarios import Cast, scenarios
+from tests.support.environment import service_environ
 from tests.support.process import ServiceProcess, free_port
 from tests.support.waiting import wait_until
 from tests.support.world import ACCOUNT_SID, AUTH_TOKEN, BUYERS, INBOUND, OVERRIDES, plan
@@ -127,22 +127,5 @@ def _kill_engine(data: Path) -> None:
 
 def _environ(folder: Path, base: str, servers: list[Any]) -> dict[str, str]:
     lmal, contactability, dialler, carrier = servers
-    dialplans = folder / "dialplans"
-    dialplans.mkdir()
     whole = {**plan(auction={"deadline_s": 8}, bridge={"early_hangup_s": 1}), "buyers": BUYERS}
-    (dialplans / "auto.yaml").write_text(yaml.safe_dump(whole))
-    return {
-        "CALLROUTER_PUBLIC_URL": base,
-        "CALLROUTER_DATA_DIR": str(folder / "data"),
-        "CALLROUTER_DIALPLANS": str(dialplans),
-        "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
-        "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
-        "TWILIO_API_URL": carrier.rest_url,
-        "LMAL_URL": lmal.url,
-        "LMAL_PARTNERID": "P1",
-        "LMAL_KEY": "lmal-key-of-tests",
-        "CONTACTABILITY_URL": contactability.url,
-        "CONTACTABILITY_TOKEN": "contactability-token",
-        "DIALLER_URL": dialler.url,
-        "DIALLER_KEY": "dialler-key-of-tests",
-    }
+    return {**service_environ(folder, whole, carrier, lmal, contactability, dialler), "CALLROUTER_PUBLIC_URL": base}

@@ -19,7 +19,6 @@ from socket import gethostname
 import aiohttp
 import pytest
 import redis.asyncio as redis
-import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from callrouter.calls.store import CallStore
@@ -33,6 +32,7 @@ from callrouter.ledger.totals import Asked
 from callrouter.simulator.carrier import CallerScript, NumberConfig, PhoneScript, SimulatedCarrier
 from callrouter.simulator.demo.money import earned
 from callrouter.simulator.partners import Answer, SimulatedLmal
+from tests.support.environment import service_environ
 from tests.support.process import Balancer, ServiceProcess, free_port
 from tests.support.waiting import wait_until
 from tests.support.world import ACCOUNT_SID, AUTH_TOKEN, BUYERS, INBOUND, OVERRIDES, PUBLIC_URL, plan
@@ -372,20 +372,7 @@ async def market(folder: Path, seed: int, *, instances: int) -> AsyncIterator[Pl
 
 
 def _environ(folder: Path, lmal: SimulatedLmal, carrier: SimulatedCarrier) -> dict[str, str]:
-    dialplans = folder / "dialplans"
-    dialplans.mkdir()
     whole = plan(intake={"zip": "caller_id"}, auction={"deadline_s": 4}, bridge={"early_hangup_s": 0})
     del whole["unsold"]
     whole["buyers"] = {"letsmakealead": {**BUYERS["letsmakealead"], "offer_ttl_s": 20}}
-    (dialplans / "auto.yaml").write_text(yaml.safe_dump(whole))
-    return {
-        "CALLROUTER_PUBLIC_URL": PUBLIC_URL,
-        "CALLROUTER_DATA_DIR": str(folder / "data"),
-        "CALLROUTER_DIALPLANS": str(dialplans),
-        "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
-        "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
-        "TWILIO_API_URL": carrier.rest_url,
-        "LMAL_URL": lmal.url,
-        "LMAL_PARTNERID": "P1",
-        "LMAL_KEY": "lmal-key-of-tests",
-    }
+    return {**service_environ(folder, whole, carrier, lmal), "CALLROUTER_PUBLIC_URL": PUBLIC_URL}

@@ -18,7 +18,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-import yaml
 
 from callrouter.domain.clock import SystemClock
 from callrouter.engine import embedded
@@ -30,6 +29,7 @@ from callrouter.simulator.scenarios import Cast, Scenario, scenarios
 from tests.chaos.test_transfers_under_kill import Handover
 from tests.commands.command import started
 from tests.support.caddy import caddy
+from tests.support.environment import service_environ
 from tests.support.ports import two_ports
 from tests.support.process import Balancer, ServiceProcess, free_port
 from tests.support.waiting import wait_until
@@ -342,29 +342,13 @@ async def town(folder: Path) -> AsyncIterator[Town]:
         for server in servers:
             await server.start()
             stack.push_async_callback(server.stop)
-        environ = service_environ(folder, *servers)
+        environ = town_environ(folder, *servers)
         stack.callback(embedded.stop, folder / "data")
         yield Town(carrier, dialler, cast, folder, environ, addresses, stack, rng)
 
 
-def service_environ(folder: Path, lmal: Any, contactability: Any, dialler: Any, carrier: Any) -> dict[str, str]:
+def town_environ(folder: Path, lmal: Any, contactability: Any, dialler: Any, carrier: Any) -> dict[str, str]:
     """The settings of the service, but for its public address and a shared engine."""
-    dialplans = folder / "dialplans"
-    dialplans.mkdir(parents=True)
     whole = {**plan(auction={"deadline_s": 8}, bridge={"early_hangup_s": 1}), "buyers": BUYERS}
-    (dialplans / "auto.yaml").write_text(yaml.safe_dump(whole))
-    return {
-        "CALLROUTER_DATA_DIR": str(folder / "data"),
-        "CALLROUTER_DIALPLANS": str(dialplans),
-        "CALLROUTER_API_TOKENS": TOKENS,
-        "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
-        "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
-        "TWILIO_API_URL": carrier.rest_url,
-        "LMAL_URL": lmal.url,
-        "LMAL_PARTNERID": "P1",
-        "LMAL_KEY": "lmal-key-of-tests",
-        "CONTACTABILITY_URL": contactability.url,
-        "CONTACTABILITY_TOKEN": "contactability-token",
-        "DIALLER_URL": dialler.url,
-        "DIALLER_KEY": "dialler-key-of-tests",
-    }
+    environ = service_environ(folder, whole, carrier, lmal, contactability, dialler)
+    return {**environ, "CALLROUTER_API_TOKENS": TOKENS}

@@ -9,7 +9,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-import yaml
 
 from callrouter.domain.clock import SystemClock
 from callrouter.engine import embedded
@@ -17,6 +16,7 @@ from callrouter.ledger.database import sqlite_url
 from callrouter.ledger.reads import Ledger, LedgerCall
 from callrouter.simulator.carrier import CarrierTimings, NumberConfig, PhoneScript, SimulatedCarrier
 from callrouter.simulator.partners import SimulatedContactability, SimulatedDialler, SimulatedLmal
+from tests.support.environment import service_environ
 from tests.support.process import Balancer, ServiceProcess, free_port
 from tests.support.waiting import wait_until
 from tests.support.world import ACCOUNT_SID, AUTH_TOKEN, BUYERS, OVERRIDES, TRANSFER, offers, plan
@@ -155,23 +155,6 @@ async def _rows(data: Path, sids: set[str]) -> list[LedgerCall]:
 
 def _environ(folder: Path, servers: list[Any]) -> dict[str, str]:
     lmal, contactability, dialler, carrier = servers
-    dialplans = folder / "dialplans"
-    dialplans.mkdir()
     whole = {**plan(auction={"deadline_s": 8}, bridge={"early_hangup_s": 0}), "buyers": BUYERS}
-    (dialplans / "auto.yaml").write_text(yaml.safe_dump(whole))
-    return {
-        "CALLROUTER_PUBLIC_URL": PUBLIC,
-        "CALLROUTER_DATA_DIR": str(folder / "data"),
-        "CALLROUTER_DIALPLANS": str(dialplans),
-        "CALLROUTER_API_TOKENS": f"agent:anna:{ANNA_TOKEN}",
-        "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
-        "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
-        "TWILIO_API_URL": carrier.rest_url,
-        "LMAL_URL": lmal.url,
-        "LMAL_PARTNERID": "P1",
-        "LMAL_KEY": "lmal-key-of-tests",
-        "CONTACTABILITY_URL": contactability.url,
-        "CONTACTABILITY_TOKEN": "contactability-token",
-        "DIALLER_URL": dialler.url,
-        "DIALLER_KEY": "dialler-key-of-tests",
-    }
+    environ = service_environ(folder, whole, carrier, lmal, contactability, dialler)
+    return {**environ, "CALLROUTER_PUBLIC_URL": PUBLIC, "CALLROUTER_API_TOKENS": f"agent:anna:{ANNA_TOKEN}"}
