@@ -14,7 +14,7 @@ from callrouter.api.callers import known_caller
 from callrouter.auction.deps import Deps
 from callrouter.auction.limits import Limits
 from callrouter.auction.outbound import Outbound
-from callrouter.auction.policy import HighestPayout
+from callrouter.auction.ranked import HighestPayout
 from callrouter.books import Books
 from callrouter.buyers.loader import Catalogue
 from callrouter.callbacks.delivery import DiallerDelivery

@@ -47,7 +47,8 @@ ENGINE_OPERATIONS = (
     *("job_stand", "job_withdraw", "job_due", "job_cancel", "sale_intent", "sale_step", "sale_end"),
     *("guard_book", "guard_release", "buyers_look", "reply_claim", "reply_settle", "sign_in"),
     *("get", "set", "getex", "delete", "hget", "hgetall", "hmget", "hsetnx", "hset", "hdel"),
-    *("zrange", "zrevrange", "zadd", "zcount", "mget", "xreadgroup", "xack", "ping", "gauges", "amend", "other"),
+    *("zrange", "zrevrange", "zadd", "zcount", "mget", "xreadgroup", "xack", "ping", "gauges", "amend"),
+    *("reply_keep", "lessons_add", "lessons_read", "beliefs_keep", "other"),
 )
 
 _FAST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 2.5, 4, 8, 15)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from callrouter.auction.limits import Limits
 from callrouter.auction.outbound import Outbound
-from callrouter.auction.policy import Policy
+from callrouter.auction.ranked import Policy
 from callrouter.buyers.loader import Catalogue
 from callrouter.domain.clock import Clock
 from callrouter.domain.offer import BuyerResult

@@ -1,36 +1,76 @@
-"""Which offer first, and how long to wait for more."""
+"""Which offer is dialled, and whether a better one is waited for: a pure function of what is known and believed.
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
+It never touches the rules (floors, caps, hours, the window): it chooses among what they allow.
+"""
 
-from callrouter.domain.offer import BuyerResult, Offer
+from collections.abc import Sequence
 
-
-class Policy(Protocol):
-    """The choice among what is allowed. It never touches floors, windows or limits."""
-
-    look_again_s: float | None
-    """How often `keep_waiting` is asked while nothing arrives; ``None``: only when a result arrives."""
-
-    def rank(self, offers: Sequence[Offer], now: float) -> tuple[Offer, ...]:
-        """The offers that have not expired at ``now`` (epoch s), best first."""
-        ...
-
-    def keep_waiting(self, results: Mapping[str, BuyerResult], waiting_for: Collection[str], elapsed_s: float) -> bool:
-        """Whether the auction stays open for the buyers that have not answered yet."""
-        ...
+from callrouter.auction.fixed import by_payout, by_priority
+from callrouter.auction.known import Asked, Believed, InHand, Known
+from callrouter.auction.stopping import LOOK_AGAIN_S, WORTH_MORE, Arrivals, arrivals_of, best_wait, horizons_until
+from callrouter.auction.verdict import Verdict
+from callrouter.auction.worth import Weighing, best_plan, in_order
+from callrouter.domain.decision import Because, Choice
 
 
-class HighestPayout:
-    """Takes the highest payout and waits for every buyer until the deadline."""
+def decide(known: Known, believed: Believed, now: float) -> Verdict:
+    """Dial, wait until, or give up, with the reasons in numbers. ``now`` is epoch seconds."""
+    alive = tuple(offer for offer in known.in_hand if offer.dial_by > now)
+    answering = tuple(asked for asked in known.awaited if min(asked.until, known.deadline_at) > now)
+    if known.tries_left <= 0 or not (alive or answering):
+        return Verdict(Choice.GIVE_UP, Because.NOTHING_LEFT)
+    weighing = Weighing(known, believed, now)
+    if not alive:
+        until = max(min(asked.until, known.deadline_at) for asked in answering)
+        horizons = horizons_until(until, now)
+        arrivals = arrivals_of(answering, horizons, weighing, believed)
+        return Verdict(Choice.WAIT, Because.NO_OFFER_YET, until=until, coming=tuple(arrivals), horizons=tuple(horizons))
+    if known.rules.policy == "highest_payout":
+        return by_payout(known, alive, answering, weighing)
+    if known.rules.policy == "priority":
+        return by_priority(known, alive, answering, weighing)
+    return _by_worth(known, alive, answering, believed, weighing)
 
-    look_again_s: float | None = None
 
-    def rank(self, offers: Sequence[Offer], now: float) -> tuple[Offer, ...]:
-        """By payout; of equal ones the shorter minimum duration, then the name."""
-        alive = [offer for offer in offers if offer.expires_at > now]
-        return tuple(sorted(alive, key=lambda offer: (-offer.payout, offer.min_duration_s, offer.buyer)))
+def _by_worth(
+    known: Known, alive: Sequence[InHand], answering: Sequence[Asked], believed: Believed, weighing: Weighing
+) -> Verdict:
+    now, bound = weighing.now, known.wait_until
+    in_hand = [weighing.dial(offer) for offer in alive]
+    horizons = horizons_until(max(bound, now + LOOK_AGAIN_S), now)
+    # Whoever has not answered also counts as a fallback, whatever the plan says of waiting.
+    arrivals = arrivals_of(answering, horizons, weighing, believed)
+    first = in_order(in_hand)[0]
+    fallbacks = [coming.fallback(first.failing_s, horizons) for coming in arrivals]
+    best, worth_now = best_plan(in_hand, fallbacks, known.tries_left, now)
+    first = best or first
+    ranking = (first, *(dial for dial in in_order(in_hand) if dial is not first))
+    verdict = Verdict(
+        Choice.DIAL,
+        Because.NOT_WORTH_WAITING if arrivals else Because.ALL_ANSWERED,
+        buyer=first.buyer,
+        worth_now=worth_now,
+        second_costs=weighing.hold_leave * worth_now,
+        ranking=ranking,
+        coming=tuple(arrivals),
+        horizons=tuple(horizons),
+        weighing=weighing,
+    )
+    if now >= bound:
+        return verdict.but(because=Because.LONGEST_WAIT) if arrivals else verdict
+    if not arrivals:
+        return verdict
+    if len(alive) < known.rules.min_offers:
+        return verdict.but(choice=Choice.WAIT, because=Because.TOO_FEW_OFFERS, until=bound)
+    within = [horizon for horizon in horizons if now + horizon <= bound + 1e-6]
+    trimmed = [_trimmed(coming, len(within)) for coming in arrivals]
+    wait = best_wait(known, in_hand, first, worth_now, trimmed, fallbacks, within, weighing)
+    verdict = verdict.but(worth_waiting=wait.worth, horizon_s=wait.horizon_s)
+    if wait.worth <= WORTH_MORE * worth_now:
+        return verdict
+    until = min(now + min(LOOK_AGAIN_S, wait.horizon_s), bound)
+    return verdict.but(choice=Choice.WAIT, because=Because.WORTH_WAITING, until=until)
 
-    def keep_waiting(self, results: Mapping[str, BuyerResult], waiting_for: Collection[str], elapsed_s: float) -> bool:
-        """As long as anybody may still answer."""
-        return bool(waiting_for)
+
+def _trimmed(coming: Arrivals, count: int) -> Arrivals:
+    return Arrivals(coming.asked, coming.by_horizon[:count], coming.typical)

@@ -46,9 +46,12 @@ PERMANENT = (
     "sweep:due",
     "instances",
     "switches",
+    "lessons",
+    "lessons:count",
+    "beliefs",
 )
-"""Keys without a time to live: indexes that empty themselves, the stream that the drainer trims, and what operations
-have switched off."""
+"""Keys without a time to live: indexes that empty themselves, the streams that the drainer and the keeper of beliefs
+trim, what is believed, and what operations have switched off."""
 
 PERMANENT_UNDER = "used:ever:"
 """How the names of further such keys begin: what is used up of a buyer's caps without a period, one for each buyer."""
@@ -202,6 +205,23 @@ class Keys:
     def books(self, instance: str) -> str:
         """Hash of what one instance has booked: ``cents <buyer>`` and ``calls <buyer>``."""
         return self._key("books", instance)
+
+    @property
+    def lessons(self) -> str:
+        """Stream of what calls teach, in the order in which it is learned.
+
+        Entry ``<number>-0`` has ``at`` (epoch ms) and ``lesson`` (JSON)."""
+        return self._key("lessons")
+
+    @property
+    def lessons_count(self) -> str:
+        """The number of the last lesson. It begins at the time (epoch ms), so that a new engine never counts anew."""
+        return self._key("lessons", "count")
+
+    @property
+    def beliefs(self) -> str:
+        """Hash: ``document`` (JSON of all that is believed) and ``version``, the number of the last lesson in it."""
+        return self._key("beliefs")
 
     @property
     def ledger(self) -> str:

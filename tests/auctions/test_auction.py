@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from callrouter.auction.budget import Budget
-from callrouter.auction.policy import HighestPayout
+from callrouter.auction.ranked import HighestPayout
 from callrouter.domain.offer import BuyerResult
 from tests.auctions.scenes import opened
 from tests.support.virtual_time import VirtualClock, virtual

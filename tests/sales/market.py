@@ -12,7 +12,7 @@ from typing import Any
 from callrouter.auction.deps import Deps
 from callrouter.auction.limits import Limits
 from callrouter.auction.outbound import Outbound
-from callrouter.auction.policy import HighestPayout
+from callrouter.auction.ranked import HighestPayout
 from callrouter.buyers.loader import Catalogue
 from callrouter.callbacks.outbox import Job, JobKind, Outbox
 from callrouter.callbacks.outcome import Delivery, DeliveryOutcome

@@ -8,7 +8,7 @@ from pathlib import Path
 from callrouter.auction.deps import Deps
 from callrouter.auction.limits import Limits
 from callrouter.auction.outbound import Outbound
-from callrouter.auction.policy import HighestPayout, Policy
+from callrouter.auction.ranked import HighestPayout, Policy
 from callrouter.buyers.loader import Catalogue
 from callrouter.domain.clock import Clock
 from callrouter.domain.offer import BuyerResult

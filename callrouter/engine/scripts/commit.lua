@@ -7,7 +7,7 @@
 --       4 call document  5 ttl s  6 look-at ms (0: leaves the live index)  7 ledger record or ''  8 call sid
 --       9 job key prefix  10 callback id or ''  11 callback deadline ms  12 callback payload
 --       13 standing ttl ms  14 cancel id or ''  15 cancel payload  16 cancel deadline ms
---       17 what only some steps carry (JSON: charges, sale, index, booked) or ''
+--       17 what only some steps carry (JSON: charges, sale, index, booked, learned) or ''
 -- Returns {'ok', version, callback id, sale id} | {'repeat'} | {'conflict', document, version} | {'closed'}
 local call = KEYS[1]
 local now = time_ms(ARGV[1])
@@ -40,6 +40,7 @@ local sale = extras.sale and sale_stand(outbox, now, extras.sale, KEYS[8]) or ''
 if extras.index then transfer_index(ARGV[8], extras.index) end
 for _, charge in ipairs(extras.charges or {}) do guards_charge(now, charge) end
 if extras.booked then books_count(extras.booked) end
+if extras.learned then lessons_add(now, extras.learned) end
 
 -- The ids of callback and sale are known only here: earlier ones may stand for this person already.
 local function named(text)

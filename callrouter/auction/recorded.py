@@ -1,0 +1,127 @@
+"""Decisions as they are kept with the call, and what was known at them read back, exactly."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from callrouter.auction.known import Asked, InHand, Known
+from callrouter.auction.stopping import Arrivals
+from callrouter.auction.verdict import Verdict
+from callrouter.domain.decision import Awaited, Decision, Rated, Rules
+
+After = Literal["reply", "look", "close", "dial"]
+
+
+def recorded(
+    known: Known,
+    verdict: Verdict,
+    now: float,
+    *,
+    auction: int,
+    after: After,
+    beliefs: int,
+    earlier: Sequence[Decision] = (),
+) -> Decision:
+    """The decision with its reasons. What the call's ``earlier`` decisions say as well is not written again;
+    ``beliefs`` is the version of what was believed."""
+    decision = Decision(
+        at=now,
+        auction=auction,
+        after=after,
+        beliefs=beliefs,
+        vertical=known.vertical,
+        since=known.since,
+        deadline_at=known.deadline_at,
+        tries_left=known.tries_left,
+        rules=known.rules,
+        choice=verdict.choice,
+        because=verdict.because,
+        buyer=verdict.buyer,
+        until=verdict.until,
+        worth_now=_cents(verdict.worth_now),
+        worth_waiting=_cents(verdict.worth_waiting),
+        horizon_s=verdict.horizon_s,
+        second_costs=_cents(verdict.second_costs),
+        offers=_rated(known, verdict),
+        awaited=tuple(_awaited(asked, verdict) for asked in known.awaited),
+    )
+    return _shortened(decision, earlier, known)
+
+
+def _shortened(decision: Decision, earlier: Sequence[Decision], known: Known) -> Decision:
+    ruled = next((before.rules for before in reversed(earlier) if before.rules is not None), None)
+    before = next((before for before in reversed(earlier) if before.news), None)
+    rules = None if ruled == decision.rules else decision.rules
+    same = (
+        before is not None
+        and before.auction == decision.auction
+        and {(o.buyer, o.payout, o.min_duration_s, o.dial_by) for o in before.offers}
+        == {(o.buyer, o.payout, o.min_s, o.dial_by) for o in known.in_hand}
+        and {(a.buyer, a.asked_at, a.until) for a in before.awaited}
+        == {(a.buyer, a.asked_at, a.until) for a in known.awaited}
+    )
+    if not same:
+        return decision.model_copy(update={"rules": rules})
+    return decision.model_copy(update={"rules": rules, "news": False, "offers": (), "awaited": ()})
+
+
+def known_at(decisions: Sequence[Decision], sid: str) -> list[Known]:
+    """What was known at each of a call's decisions, in their order."""
+    found: list[Known] = []
+    rules, told = Rules(), None
+    for decision in decisions:
+        rules = decision.rules or rules
+        told = decision if decision.news or told is None else told
+        found.append(
+            Known(
+                sid=sid,
+                vertical=decision.vertical,
+                since=decision.since,
+                deadline_at=decision.deadline_at,
+                tries_left=decision.tries_left,
+                in_hand=tuple(InHand(o.buyer, o.payout, o.min_duration_s, o.dial_by) for o in told.offers),
+                awaited=tuple(Asked(a.buyer, a.asked_at, a.until) for a in told.awaited),
+                rules=rules,
+            )
+        )
+    return found
+
+
+def _rated(known: Known, verdict: Verdict) -> tuple[Rated, ...]:
+    """The offers in hand in the order of the ranking; those that cannot be dialled any more come last."""
+    places = {dial.buyer: place for place, dial in enumerate(verdict.ranking)}
+    order = sorted(known.in_hand, key=lambda offer: (places.get(offer.buyer, len(places)), offer.buyer))
+    return tuple(_rate(offer, verdict) for offer in order)
+
+
+def _rate(offer: InHand, verdict: Verdict) -> Rated:
+    dial = next((dial for dial in verdict.ranking if dial.buyer == offer.buyer), None)
+    chances = verdict.weighing.chances(offer.buyer, offer.min_s) if verdict.weighing and dial else None
+    rated = Rated(buyer=offer.buyer, payout=offer.payout, min_duration_s=offer.min_s, dial_by=offer.dial_by, worth=0.0)
+    if dial is None or chances is None:
+        return rated
+    shown = {"answers": chances.answers, "talks": chances.talks, "stays": chances.stays}
+    return rated.model_copy(
+        update={**{of: round(chance, 4) for of, chance in shown.items()}, "worth": _cents(dial.win)}
+    )
+
+
+def _awaited(asked: Asked, verdict: Verdict) -> Awaited:
+    coming = next((coming for coming in verdict.coming if coming.asked.buyer == asked.buyer), None)
+    awaited = Awaited(buyer=asked.buyer, asked_at=asked.asked_at, until=asked.until)
+    if coming is None or not coming.by_horizon:
+        return awaited
+    chance = _chance(coming, verdict)
+    worth = sum(dial.win for dial in coming.typical) / len(coming.typical)
+    return awaited.model_copy(update={"chance": round(chance, 4), "worth": _cents(worth)})
+
+
+def _chance(coming: Arrivals, verdict: Verdict) -> float:
+    """That it offers within the wait that was weighed, or within the longest one."""
+    for horizon_s, chance in zip(verdict.horizons, coming.by_horizon, strict=True):
+        if verdict.horizon_s is not None and horizon_s >= verdict.horizon_s:
+            return chance
+    return coming.by_horizon[-1]
+
+
+def _cents(dollars: float | None) -> float | None:
+    return None if dollars is None else round(dollars, 4)

@@ -1,0 +1,231 @@
+"""All that is believed, as one thing that learns lesson by lesson and answers the policy's questions."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from callrouter.beliefs.alarms import KEPT_SHARE, Alarm
+from callrouter.beliefs.lessons import Forgiven, Held, Lesson, Rang, Replied, TalkBegan, TalkEnded
+from callrouter.beliefs.rates import POOL_DIALS, POOL_RATE, SEEN_AS_POOL, Answers, Patience, Rings
+from callrouter.beliefs.replies import NEWCOMERS_OFFER, ReplyTimes
+from callrouter.beliefs.talk import Curve, TalkEvidence, guessed
+
+OUTCOME_FADE = 0.998
+OFFER_FADE = 0.9995
+POOL_FADE = 0.999
+CALLS_LIKE_POOL = 8.0
+"""How many imaginary calls of a buyer are drawn from its vertical's curve."""
+CALLS_LIKE_GUESS = 10.0
+SLOT_S = 5.0
+"""Talks in progress count at their length a moment ago, so that a curve serves for some seconds."""
+LONGEST_TALK_S = 5 * 3600.0
+"""A talk that began longer ago is over, and its end was never told."""
+ANSWERED_RING_S, FAILED_RING_S = 6.0, 12.0
+
+
+@dataclass(slots=True)
+class BuyerBeliefs:
+    """What is believed of one buyer."""
+
+    answers: Answers = field(default_factory=Answers)
+    ring: Rings = field(default_factory=lambda: Rings(ANSWERED_RING_S))
+    failing: Rings = field(default_factory=lambda: Rings(FAILED_RING_S))
+    replies: ReplyTimes = field(default_factory=ReplyTimes)
+    talks: dict[str, TalkEvidence] = field(default_factory=dict)
+    """By vertical."""
+    alarms: dict[str, Alarm] = field(default_factory=dict)
+    """Of talks, by vertical."""
+
+
+class Beliefs:
+    """Lessons go in by `learn`; what is asked is answered from memory. ``version`` is the last lesson's number.
+
+    It changes in place: whoever decides must not be interrupted meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.learned_at = 0.0
+        """When the last lesson was given, epoch seconds."""
+        self.buyers: dict[str, BuyerBeliefs] = {}
+        self.pool: dict[str, TalkEvidence] = {}
+        """The talks of all buyers, by vertical."""
+        self.patience: dict[tuple[str, str], Patience] = {}
+        """By vertical, and what is heard (``hold``, ``ring``); the vertical ``""`` is all of them."""
+        self.talking: dict[str, tuple[str, str, float]] = {}
+        """Talks in progress: which → buyer, vertical, since (epoch s)."""
+        self.on_alarm: Callable[[str, str], None] = lambda buyer, of: None
+        """Told of each alarm: the buyer, and whether of ``answers`` or ``talks``."""
+        self._curves: dict[tuple[str, str], Curve] = {}
+        self._slot = 0
+        self._answers_of_all: float | None = None
+
+    # -- what the policy asks -------------------------------------------------------------------------------------
+
+    def answers(self, buyer: str) -> float:
+        """The chance that this buyer's phone is picked up."""
+        known = self.buyers.get(buyer)
+        pool = self.answers_of_all()
+        if known is None:
+            return pool
+        return (SEEN_AS_POOL * pool + known.answers.answered) / (SEEN_AS_POOL + known.answers.dials)
+
+    def answers_of_all(self) -> float:
+        """The chance that anybody's phone is picked up."""
+        if self._answers_of_all is None:
+            answered, dials = POOL_RATE * POOL_DIALS, POOL_DIALS
+            for known in self.buyers.values():
+                answered += known.answers.answered
+                dials += known.answers.dials
+            self._answers_of_all = answered / dials
+        return self._answers_of_all
+
+    def talks(self, buyer: str, vertical: str, min_s: float, now: float) -> float:
+        """The chance that a talk with this buyer lasts its minimum duration."""
+        self._at(now)
+        curve = self._curves.get((buyer, vertical))
+        if curve is None:
+            known = self.buyers.get(buyer)
+            evidence = known.talks.get(vertical) if known else None
+            like = self._pool_curve(vertical).after
+            curve = Curve(evidence or TalkEvidence(), self._going_on(vertical, buyer), like, CALLS_LIKE_POOL)
+            self._curves[buyer, vertical] = curve
+        return curve.lasts(min_s)
+
+    def talks_of_all(self, vertical: str, min_s: float, now: float) -> float:
+        """The chance that a talk with anybody lasts so long."""
+        self._at(now)
+        return self._pool_curve(vertical).lasts(min_s)
+
+    def ring_s(self, buyer: str) -> float:
+        """How long this buyer's phone rings until it is picked up."""
+        known = self.buyers.get(buyer)
+        return known.ring.expected_s if known else ANSWERED_RING_S
+
+    def failing_s(self, buyer: str) -> float:
+        """How long a dial of this buyer takes that fails."""
+        known = self.buyers.get(buyer)
+        return known.failing.expected_s if known else FAILED_RING_S
+
+    def offers_within(self, buyer: str, silent_s: float, later_s: Sequence[float]) -> list[float]:
+        """The chance that a buyer silent for so long offers by each of these moments, in seconds since the ask."""
+        known = self.buyers.get(buyer)
+        return (known.replies if known else _UNKNOWN).offered_within(silent_s, later_s)
+
+    def typical_offers(self, buyer: str) -> Sequence[tuple[float, int]]:
+        """What it has offered lately: payout and minimum duration."""
+        known = self.buyers.get(buyer)
+        return known.replies.offers if known and known.replies.offers else (NEWCOMERS_OFFER,)
+
+    def leave_per_s(self, vertical: str, hearing: str) -> float:
+        """The share of callers that leave in a second of ``hold`` or ``ring``."""
+        everybody = self.patience.get(("", hearing), _NOBODY).leave_per_s()
+        own = self.patience.get((vertical, hearing))
+        return own.leave_per_s(everybody) if own else everybody
+
+    def dials(self, buyer: str) -> float:
+        """How many dials the evidence on its answers amounts to."""
+        known = self.buyers.get(buyer)
+        return known.answers.dials if known else 0.0
+
+    # -- what it learns -------------------------------------------------------------------------------------------
+
+    def learn(self, version: int, lesson: Lesson, at: float) -> None:
+        """Take the lesson of this number, given ``at`` (epoch s); one that was taken already changes nothing."""
+        if version <= self.version:
+            return
+        self.version, self.learned_at = version, max(at, self.learned_at)
+        self._answers_of_all = None
+        match lesson:
+            case Replied():
+                self._replied(lesson)
+            case Held():
+                for vertical in ("", lesson.vertical):
+                    self.patience.setdefault((vertical, lesson.hearing), Patience()).add(lesson.seconds, lesson.left)
+            case Rang():
+                self._rang(lesson)
+            case TalkBegan():
+                self.talking[lesson.talk] = (lesson.buyer, lesson.vertical, lesson.at)
+                self._curves.clear()
+            case TalkEnded():
+                self._talked(lesson, at)
+            case Forgiven():
+                self._forgive(lesson.buyer)
+
+    def _of(self, buyer: str) -> BuyerBeliefs:
+        known = self.buyers.get(buyer)
+        if known is None:
+            known = self.buyers[buyer] = BuyerBeliefs()
+        return known
+
+    def _replied(self, lesson: Replied) -> None:
+        known = self._of(lesson.buyer)
+        known.replies.add(lesson.after_s, lesson.ended)
+        if lesson.ended == "offer":
+            known.replies.offers.append((lesson.payout, lesson.min_s))
+            known.answers.fade(OFFER_FADE)
+            for vertical, evidence in known.talks.items():
+                evidence.fade(OFFER_FADE)
+                self._curves.pop((lesson.buyer, vertical), None)  # what is believed hangs on the version alone
+
+    def _rang(self, lesson: Rang) -> None:
+        known, expected = self._of(lesson.buyer), self.answers(lesson.buyer)
+        known.answers.fade(OUTCOME_FADE)
+        if known.answers.add(expected, lesson.answered):
+            self.on_alarm(lesson.buyer, "answers")
+        (known.ring if lesson.answered else known.failing).add(lesson.ring_s)
+
+    def _talked(self, lesson: TalkEnded, at: float) -> None:
+        known, vertical = self._of(lesson.buyer), lesson.vertical
+        expected = self.talks(lesson.buyer, vertical, lesson.min_s, at)
+        self.talking.pop(lesson.talk, None)
+        evidence = known.talks.setdefault(vertical, TalkEvidence())
+        evidence.fade(OUTCOME_FADE)
+        evidence.add(lesson.seconds, cut=lesson.cut)
+        pool = self.pool.setdefault(vertical, TalkEvidence())
+        pool.fade(POOL_FADE)
+        pool.add(lesson.seconds, cut=lesson.cut)
+        long_enough = lesson.seconds >= lesson.min_s
+        if lesson.min_s > 0 and (long_enough or not lesson.cut):
+            alarm = known.alarms.setdefault(vertical, Alarm())
+            run = alarm.notes(expected, 1.0 if long_enough else 0.0, lesson.seconds)
+            if run is not None:
+                evidence.fade(KEPT_SHARE)
+                for seconds in run:
+                    evidence.add(seconds, weight=1 - KEPT_SHARE)
+                self.on_alarm(lesson.buyer, "talks")
+        self._curves.clear()
+
+    def _forgive(self, buyer: str) -> None:
+        """Its answers and talks are forgotten; how fast it replies is no fault of anybody."""
+        known = self._of(buyer)
+        known.answers, known.talks, known.alarms = Answers(), {}, {}
+        self._curves.clear()
+
+    # -- curves ---------------------------------------------------------------------------------------------------
+
+    def _at(self, now: float) -> None:
+        slot = int(now // SLOT_S)
+        if slot != self._slot:
+            self._slot = slot
+            if self.talking:
+                self._curves.clear()
+
+    def _going_on(self, vertical: str, buyer: str | None = None) -> list[float]:
+        now = self._slot * SLOT_S
+        return [
+            now - since
+            for of, in_, since in self.talking.values()
+            if in_ == vertical and (buyer is None or of == buyer) and 0 < now - since < LONGEST_TALK_S
+        ]
+
+    def _pool_curve(self, vertical: str) -> Curve:
+        curve = self._curves.get(("", vertical))
+        if curve is None:
+            evidence = self.pool.get(vertical, TalkEvidence())
+            curve = Curve(evidence, self._going_on(vertical), guessed, CALLS_LIKE_GUESS)
+            self._curves["", vertical] = curve
+        return curve
+
+
+_UNKNOWN = ReplyTimes()
+_NOBODY = Patience()
