@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-import subprocess
-from collections.abc import Callable, Container, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from random import Random
 
@@ -14,7 +13,6 @@ from callrouter.api.callers import known_caller
 from callrouter.auction.deps import Deps
 from callrouter.auction.limits import Limits
 from callrouter.auction.outbound import Outbound
-from callrouter.auction.ranked import HighestPayout
 from callrouter.books import Books
 from callrouter.buyers.loader import Catalogue
 from callrouter.callbacks.delivery import DiallerDelivery
@@ -40,9 +38,13 @@ from callrouter.domain.caller import Caller
 from callrouter.domain.clock import Clock
 from callrouter.engine import embedded
 from callrouter.engine.client import Engine
+from callrouter.engine.kept_running import keep_running
 from callrouter.engine.keys import Keys
 from callrouter.errors import EngineUnavailable
 from callrouter.gauges import Gauges
+from callrouter.learning.follower import Follower
+from callrouter.learning.keeper import Keeper
+from callrouter.learning.log import LessonLog
 from callrouter.ledger.database import ledger_url
 from callrouter.ledger.drainer import LedgerDrainer
 from callrouter.ledger.number_hash import NumberHash
@@ -51,6 +53,7 @@ from callrouter.ledger.trouble import in_words
 from callrouter.ledger.upgrade import upgrade
 from callrouter.loop_lag import watch_lag
 from callrouter.metrics import Metrics
+from callrouter.own_numbers import OwnNumbers
 from callrouter.places import zips
 from callrouter.plans import PlanBook, Plans
 from callrouter.retention import Retention
@@ -64,7 +67,6 @@ from callrouter.transfers.desk import Desk
 
 DRAIN_S = 12.0
 """How long a stopping instance waits for its auctions: longer than any default deadline."""
-WATCH_ENGINE_EVERY_S = 0.5
 LEDGER_LOOK_S = 1.0
 """How long ``/readyz`` waits for the ledger before it warns of it."""
 STALE_S = 15.0
@@ -94,7 +96,7 @@ class Instance:
         self.books = Books(self.metrics.registry, books or self.name)
         self.catalogue = Catalogue.load(settings.buyers)
         self.plan_book = PlanBook(settings.dialplans, environ, self.catalogue.check_entry, self.catalogue.buys)
-        self.own_numbers = _OwnNumbers(self.plan_book)
+        self.own_numbers = OwnNumbers(self.plan_book)
         """The numbers on which the dialplans in use take calls."""
         self.plans: dict[str, Plan] = {}
         """Every plan that this instance has known, by name: live calls outlast a deleted file."""
@@ -122,6 +124,7 @@ class Instance:
         closes(self.engine.close)
         await self._open_ledger()
         closes(self.ledger.close)
+        await self._open_learning()
         urls = Urls(settings.public_url)
         auth_token = settings.twilio_auth_token.get_secret_value()
         session = await self._open_session()
@@ -132,7 +135,15 @@ class Instance:
         spool = Spool(settings.data_dir / "spool")
         self._after_step = AfterStep(self.metrics)
         progress = Progress(
-            self.store, spool, clock, self.name, carrier.capabilities, self.plans.get, self._after_step, self._plan_at
+            self.store,
+            spool,
+            clock,
+            self.name,
+            carrier.capabilities,
+            self.plans.get,
+            self._after_step,
+            self._plan_at,
+            lambda: self.follower.beliefs,
         )
         self.hearts = Hearts(self.engine, clock, self.name)
         closes(self.hearts.stop)
@@ -147,7 +158,14 @@ class Instance:
         self.worker = OutboxWorker(self.outbox, handlers, clock, self._rng, self._delivered)
         closes(self.worker.stop)
         self.calls = Calls(self.store, self.ledger, self.outbox, self.plans)
-        self.buyers = Buyers(self.engine, self.ledger, lambda: self.plan_book.current.by_name, self.catalogue, clock)
+        self.buyers = Buyers(
+            self.engine,
+            self.ledger,
+            lambda: self.plan_book.current.by_name,
+            self.catalogue,
+            clock,
+            lambda: self.follower.beliefs,
+        )
         self._after_step.wake_drainer, self._after_step.wake_worker = self.drainer.notify, self.worker.notify
         await self._begin()
         self._started = True
@@ -173,7 +191,6 @@ class Instance:
             catalogue=self.catalogue,
             own_numbers=self.own_numbers,
             observer=BuyerMeasures(self.metrics),
-            policy=HighestPayout(),
         )
 
     def _take_calls(self, progress: Progress, carrier: TwilioCarrier, spool: Spool, urls: Urls) -> None:
@@ -296,6 +313,20 @@ class Instance:
         self.ledger = Ledger(url, self._clock, hashes)
         self.drainer = LedgerDrainer(self.engine, self.ledger, self._clock, self.name, self._ledger_failed)
 
+    async def _open_learning(self) -> None:
+        """What is believed of buyers and callers, as the engine's log of lessons has taught it so far."""
+        log_of_lessons = LessonLog(self.engine)
+        self.follower = Follower(log_of_lessons, self.ledger.lessons, self._clock)
+        self.keeper = Keeper(log_of_lessons, self.ledger.lessons, self._clock, self._ledger_failed)
+        self.follower.on_alarm = self._alarmed
+        self.metrics.lessons_behind.set_function(lambda: self.follower.behind)
+        await self.follower.start()
+
+    def _alarmed(self, buyer: str, of: str) -> None:
+        if any(buyer in plan.buyers for plan in self.plans.values()):
+            self.metrics.belief_alarms.labels(buyer, of).inc()
+        log.warning("buyer has begun to disappoint", extra={"buyer": buyer, "of": of})
+
     async def _begin(self) -> None:
         try:
             await self.hearts.beat()
@@ -307,13 +338,15 @@ class Instance:
         loops: dict[str, Coroutine[object, object, None]] = {
             "hearts": self.hearts.run(),
             "sweeper": self.sweeper.run(),
+            "learning": self.follower.run(),
+            "lessons": self.keeper.run(),
             "plans": self.plan_book.watch(self._clock, self._take_up),
             "gauges": self._gauges().run(),
             "retention": self._retention().run(),
             "lag": watch_lag(self._clock, self.metrics.event_loop_lag.observe),
         }
         if self._own_engine and not self.settings.redis_url:
-            loops["engine"] = self._watch_engine()
+            loops["engine"] = keep_running(self.engine, self.settings.data_dir, self._clock)
         self._tasks = [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
 
     def _retention(self) -> Retention:
@@ -331,20 +364,6 @@ class Instance:
             lambda: book.current.by_name,
             lambda: len({mistake.where for mistake in book.problems}),
         )
-
-    async def _watch_engine(self) -> None:
-        """Start the embedded engine again when it has died; its append-only file has every acknowledged write."""
-        while True:
-            await asyncio.sleep(WATCH_ENGINE_EVERY_S)
-            try:
-                await self.engine.ping()
-            except EngineUnavailable:
-                log.error("the embedded engine is out; starting it")
-                try:
-                    with self._clock.busy():
-                        await asyncio.to_thread(embedded.ensure_running, self.settings.data_dir)
-                except (EngineUnavailable, OSError, subprocess.SubprocessError) as error:
-                    log.error("the embedded engine did not start", extra={"why": str(error)})
 
     def _take_up(self, plans: Plans) -> None:
         self.plans.update(plans.by_name)
@@ -377,13 +396,3 @@ class Instance:
 
     def _ledger_failed(self, operation: str) -> None:
         self.metrics.ledger_errors.inc()
-
-
-class _OwnNumbers(Container[str]):
-    """Our own numbers, as the dialplans in use have them."""
-
-    def __init__(self, plan_book: PlanBook) -> None:
-        self._plan_book = plan_book
-
-    def __contains__(self, number: object) -> bool:
-        return number in self._plan_book.current.by_number

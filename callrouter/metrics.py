@@ -40,6 +40,12 @@ TRANSFER_STEPS = ("offer", "answer", "introduce")
 UNSOLD_REASONS = ("nobody_asked", "no_offer", "offers_lapsed", "dials_failed")
 WHO_ENDED = ("caller", "buyer", "agent", "unknown")
 JOB_STATES = ("waiting", "due", "dead")
+DECISIONS = (
+    *(("wait", because) for because in ("worth_waiting", "too_few_offers", "others_answering", "no_offer_yet")),
+    *(("dial", because) for because in ("not_worth_waiting", "all_answered", "longest_wait", "served_first")),
+    ("give_up", "nothing_left"),
+)
+ALARMS = ("answers", "talks")
 SILENT_ENDPOINTS = ("zip", "hold", "dial")
 """Webhooks while which are open a caller who was answered before hears nothing."""
 ENGINE_OPERATIONS = (
@@ -108,6 +114,12 @@ class Metrics:
         self.hold = histogram("hold_seconds", "Auction's start to what ended the wait.", _BRIDGE, "plan", "outcome")
         self.offer_age_at_dial = histogram("offer_age_at_dial_seconds", "Reply's arrival to dial.", _WINDOW)
         self.offers_expired = counter("offers_expired", "Offers that expired before they could be dialled.", "buyer")
+        self.late_offers = counter("late_offers", "Offers that came after the first dial and were kept.", "buyer")
+        self.decisions = counter("decisions", "What the policy decided, and why.", "plan", "choice", "because")
+        self.belief_alarms = counter(
+            "belief_alarms", "A buyer began to disappoint: its past was cut off.", "buyer", "of"
+        )
+        self.lessons_behind = gauge("lessons_behind", "Lessons in the engine that this instance has not learned yet.")
         self.callbacks = counter("callbacks", "What became of callbacks.", "result")
         self.callbacks_due = gauge("callbacks_due", "Deliveries to the dialler that are due now.")
         self.callback_punctuality = histogram(
@@ -186,6 +198,7 @@ class Metrics:
             _zero(self.bridges, [(name, result.value) for result in AttemptResult])
             _zero(self.hold, [(name, outcome) for outcome in HOLD_OUTCOMES])
             _zero(self.unsold, [(name, reason) for reason in UNSOLD_REASONS])
+            _zero(self.decisions, [(name, choice, because) for choice, because in DECISIONS])
             for metric in (self.auction_duration, self.time_to_bridge):
                 metric.labels(name)
             for buyer in plan.buyers:
@@ -200,8 +213,9 @@ class Metrics:
         )
         _zero(self.bridge_attempts, [(buyer, result.value) for result in AttemptResult])
         _zero(self.sales, [(buyer, result) for result in SALE_RESULTS])
-        for metric in (self.buyer_wins, self.offers_expired):
+        for metric in (self.buyer_wins, self.offers_expired, self.late_offers):
             metric.labels(buyer)
+        _zero(self.belief_alarms, [(buyer, of) for of in ALARMS])
         _zero(self.near_misses, [(buyer, who) for who in WHO_ENDED])
         for histogram in (self.buyer_offer_payout, self.window_left_at_dial, self.answer, self.talk):
             histogram.labels(buyer)

@@ -1,4 +1,7 @@
-"""Takes people out of calls that are older than their plan keeps them. Money, times and results stay."""
+"""Takes people out of calls that are older than their plan keeps them. Money, times and results stay.
+
+What calls taught goes when it is older than any plan keeps people: it names none, but calls by their ids.
+"""
 
 import asyncio
 import logging
@@ -60,12 +63,18 @@ class Retention:
             plan = await self._ledger.plan_with_people(plan)
         if retired:
             log.info("people taken out of old calls", extra={"calls": retired})
+        await self._ledger.lessons.retire(round(self._lessons_before() * 1000))
         return left > 0
 
     def _before(self, plan: str) -> float:
         """Calls of the plan that began before this have no people in them; epoch seconds."""
         known = self._plans().get(plan)
         days = known.retention_days if known is not None else RETENTION_DAYS
+        return self._clock.now() - days * DAY_S
+
+    def _lessons_before(self) -> float:
+        """What was taught before this is older than any plan, also one that is gone, keeps people; epoch seconds."""
+        days = max((RETENTION_DAYS, *(plan.retention_days for plan in self._plans().values())))
         return self._clock.now() - days * DAY_S
 
     async def _tried(self) -> bool:

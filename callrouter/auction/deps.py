@@ -6,7 +6,6 @@ from typing import Protocol
 
 from callrouter.auction.limits import Limits
 from callrouter.auction.outbound import Outbound
-from callrouter.auction.ranked import Policy
 from callrouter.buyers.loader import Catalogue
 from callrouter.domain.clock import Clock
 from callrouter.domain.offer import BuyerResult
@@ -35,4 +34,3 @@ class Deps:
     own_numbers: Container[str]
     """Every number of every loaded plan: never a target."""
     observer: Observer
-    policy: Policy

@@ -15,7 +15,7 @@ from callrouter.domain.decision import Because, Choice
 
 def decide(known: Known, believed: Believed, now: float) -> Verdict:
     """Dial, wait until, or give up, with the reasons in numbers. ``now`` is epoch seconds."""
-    alive = tuple(offer for offer in known.in_hand if offer.dial_by > now)
+    alive = tuple(offer for offer in known.in_hand if offer.dial_by >= now)
     answering = tuple(asked for asked in known.awaited if min(asked.until, known.deadline_at) > now)
     if known.tries_left <= 0 or not (alive or answering):
         return Verdict(Choice.GIVE_UP, Because.NOTHING_LEFT)

@@ -8,7 +8,7 @@ from callrouter.auction.stopping import Arrivals
 from callrouter.auction.verdict import Verdict
 from callrouter.domain.decision import Awaited, Decision, Rated, Rules
 
-After = Literal["reply", "look", "close", "dial"]
+After = Literal["start", "reply", "look", "close", "dial"]
 
 
 def recorded(

@@ -111,7 +111,7 @@ def best_plan(in_hand: Sequence[Dial], others: Sequence[Dial], tries: int, now: 
     best, worth = None, 0.0
     order = in_order([*in_hand, *others])
     for first in in_order(in_hand)[:FIRSTS]:
-        if first.dial_by <= now:
+        if first.dial_by < now:
             continue
         rest = [dial for dial in order if dial is not first and dial.buyer != first.buyer]
         value = value_of([first, *rest], tries, now)

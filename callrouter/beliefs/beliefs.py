@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import fsum
 
 from callrouter.beliefs.alarms import KEPT_SHARE, Alarm
 from callrouter.beliefs.lessons import Forgiven, Held, Lesson, Rang, Replied, TalkBegan, TalkEnded
@@ -72,10 +73,10 @@ class Beliefs:
     def answers_of_all(self) -> float:
         """The chance that anybody's phone is picked up."""
         if self._answers_of_all is None:
-            answered, dials = POOL_RATE * POOL_DIALS, POOL_DIALS
-            for known in self.buyers.values():
-                answered += known.answers.answered
-                dials += known.answers.dials
+            everybody = [known.answers for known in self.buyers.values()]
+            # Summed exactly: in which order buyers were first heard of must not show in the last digit.
+            answered = fsum((POOL_RATE * POOL_DIALS, *(answers.answered for answers in everybody)))
+            dials = fsum((POOL_DIALS, *(answers.dials for answers in everybody)))
             self._answers_of_all = answered / dials
         return self._answers_of_all
 
@@ -129,8 +130,11 @@ class Beliefs:
 
     # -- what it learns -------------------------------------------------------------------------------------------
 
-    def learn(self, version: int, lesson: Lesson, at: float) -> None:
-        """Take the lesson of this number, given ``at`` (epoch s); one that was taken already changes nothing."""
+    def learn(self, version: int, lesson: Lesson | None, at: float) -> None:
+        """Take the lesson of this number, given ``at`` (epoch s); one that was taken already changes nothing.
+
+        ``None`` is one that this version of the program does not know: it only counts.
+        """
         if version <= self.version:
             return
         self.version, self.learned_at = version, max(at, self.learned_at)

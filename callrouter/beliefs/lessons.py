@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from math import isfinite
+from typing import Any, Literal, cast, get_args, get_type_hints
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,19 @@ def written(lesson: Lesson) -> dict[str, Any]:
 def read(document: Mapping[str, Any]) -> Lesson | None:
     """The lesson of a document; ``None`` for one that another version of the program wrote."""
     kind = _KINDS.get(str(document.get("of")))
+    values = {name: value for name, value in document.items() if name != "of"}
     try:
-        return kind(**{name: value for name, value in document.items() if name != "of"}) if kind else None
-    except TypeError:
+        return kind(**values) if kind and all(_takes(kind, name, value) for name, value in values.items()) else None
+    except (TypeError, OverflowError):
         return None
+
+
+_TYPES = {kind: get_type_hints(kind) for kind in _NAMES}
+
+
+def _takes(kind: type[Lesson], name: str, value: object) -> bool:
+    """Whether a field's value is of its type: one wrong value would stay in what everybody believes."""
+    of = _TYPES[kind].get(name)
+    if of is float:
+        return type(value) in (int, float) and isfinite(cast(float, value))
+    return type(value) is of or value in get_args(of)

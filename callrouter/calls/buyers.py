@@ -1,6 +1,7 @@
-"""Every buyer as operations see it: how it stands now, how it did lately, and its switch."""
+"""Every buyer as operations see it: how it stands now, how it did lately, what is believed of it, and its switch."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,6 +9,10 @@ from typing import Any
 
 from callrouter.auction.standing import CapStands, Listed, Standing, standings
 from callrouter.auction.switches import Switches
+from callrouter.beliefs.beliefs import Beliefs
+from callrouter.beliefs.lessons import Forgiven, written
+from callrouter.beliefs.replies import NEWCOMERS_OFFER
+from callrouter.beliefs.summary import summary_of
 from callrouter.buyers.loader import Catalogue
 from callrouter.calls.lately import Lately, Tallies, count_calls, count_sales
 from callrouter.dialplan import Plan
@@ -39,7 +44,10 @@ class _Counted:
 
 
 class Buyers:
-    """Reads and switches buyers. ``plans`` gives the loaded plans, by name. All may raise `EngineUnavailable`."""
+    """Reads, switches and forgives buyers. ``plans`` gives the loaded plans, by name; ``beliefs`` what is believed now.
+
+    All may raise `EngineUnavailable`.
+    """
 
     def __init__(
         self,
@@ -48,8 +56,10 @@ class Buyers:
         plans: Callable[[], Mapping[str, Plan]],
         catalogue: Catalogue,
         clock: Clock,
+        beliefs: Callable[[], Beliefs] = Beliefs,
     ) -> None:
         self._engine = engine
+        self._beliefs = beliefs
         self._ledger = ledger
         self._plans = plans
         self._catalogue = catalogue
@@ -87,6 +97,19 @@ class Buyers:
         await self._switches.on(plan, buyer, by)
         return await self.one(plan, buyer)
 
+    async def forgive(self, plan: str, buyer: str, by: str) -> dict[str, Any] | None:
+        """Forget how this buyer's phone was answered and how long its talks lasted, in every plan; then as `one`.
+
+        Instances learn it within a second or two. ``by`` is whose word it is. Twice is the same as once.
+        """
+        if self._find(plan, buyer) is None:
+            return None
+        keys = [self._engine.keys.lessons, self._engine.keys.lessons_count]
+        lesson = json.dumps(written(Forgiven(buyer)), separators=(",", ":"))
+        await self._engine.run("lessons_add", keys, [self._engine.time_arg(), lesson], again=True)
+        log.info("buyer forgiven", extra={"plan": plan, "buyer": buyer, "by": by})
+        return await self.one(plan, buyer)
+
     def _find(self, plan: str, buyer: str) -> Listed | None:
         found = self._plans().get(plan)
         entry = found.buyers.get(buyer) if found else None
@@ -119,6 +142,29 @@ class Buyers:
             "concurrency": None if limit is None else {"limit": limit, "in_use": standing.in_use},
             "lately": {"since": rfc3339(counted.since), **tally.shown} if counted else None,
             "payout": tally.payout,
+            "believed": self._believed(listed) if self._catalogue.buys(entry) == "calls" else None,
+        }
+
+    def _believed(self, listed: Listed) -> dict[str, Any]:
+        """What was learned of it, of calls of its plan's vertical."""
+        beliefs, now = self._beliefs(), self._clock.now()
+        plan = self._plans().get(listed.plan)
+        vertical = plan.vertical_name if plan else listed.plan
+        found = summary_of(beliefs, listed.buyer, now)
+        min_s = (found.typical or NEWCOMERS_OFFER)[1]
+        return {
+            "requests": found.pings,
+            "offer_rate": round(found.offer_share, 3),
+            "offer_after_s": None if found.offer_after_s is None else round(found.offer_after_s, 2),
+            "usual_offer": None
+            if found.typical is None
+            else {"payout": f"{found.typical[0]:.2f}", "min_duration_s": found.typical[1]},
+            "dials": round(found.dials, 1),
+            "answer_rate": round(found.answers, 3),
+            "talks": round(sum(talk.seen for talk in found.talks if talk.vertical == vertical), 1),
+            "talk_s": min_s,
+            "talk_rate": round(beliefs.talks(listed.buyer, vertical, min_s, now), 3),
+            "alarms": found.alarms,
         }
 
     async def _lately(self) -> _Counted | None:

@@ -25,6 +25,8 @@ def measure_into(metrics: Metrics) -> Callable[[Call | None, Call, Step], None]:
         if after.transfer is not None:
             _transfer(metrics, before, after)
             _introduction(metrics, before, after)
+        for decision in after.decisions[len(before.decisions) if before else 0 :]:
+            metrics.decisions.labels(after.plan, decision.choice.value, decision.because.value).inc()
         for buyer in step.expired:
             metrics.offers_expired.labels(buyer).inc()
         if after.state is CallState.ENDED and (before is None or before.state is not CallState.ENDED):

@@ -4,10 +4,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from callrouter.auction.known import Believed
+from callrouter.beliefs.beliefs import Beliefs
 from callrouter.calls import room_orders
 from callrouter.calls.charges import booked, charges
 from callrouter.calls.closing import farewell, orphaned
 from callrouter.calls.evidence import late_evidence
+from callrouter.calls.learned import learned, unheard
 from callrouter.calls.looking import look_at
 from callrouter.calls.record import amendment, record
 from callrouter.calls.selling import Decide, standing
@@ -60,6 +63,7 @@ class Progress:
         plan_of: PlanOf,
         measure: Measure,
         plan_at: PlanOf = lambda number: None,
+        beliefs: Callable[[], Believed] = Beliefs,
     ) -> None:
         self.store = store
         self._spool = spool
@@ -69,13 +73,14 @@ class Progress:
         self._plan_of = plan_of
         self._measure = measure
         self._plan_at = plan_at
+        self._beliefs = beliefs
         self.owner = instance
         """Who owns the auctions that begin here: nobody while the instance drains, so that any other takes them."""
         self._memory: OrderedDict[str, tuple[Call, int]] = OrderedDict()
 
     def setting(self, plan: Plan, received_at: float) -> Setting:
         """What a transition of this plan may know now."""
-        return Setting(plan, self._clock.now(), received_at, self.owner, self._carrier)
+        return Setting(plan, self._clock.now(), received_at, self.owner, self._carrier, self._beliefs())
 
     def now(self) -> float:
         """The time by this instance's clock, epoch seconds."""
@@ -231,6 +236,7 @@ class Progress:
         call = step.call
         ended = call.state is CallState.ENDED
         buyers = plan.call_buyers if plan and replies is not None else ()
+        vertical = plan.vertical_name if plan else call.plan
         return Commit(
             call,
             event_id,
@@ -241,6 +247,8 @@ class Progress:
             withdraws_callback=step.withdraws_callback,
             charges=charges(before, call, plan, self._clock.now(), self.store.keys),
             booked=booked(before, call),
+            lessons=learned(before, call, vertical),
+            unheard=unheard(before, call, replies or {}, buyers),
             index=index(before, call, self._clock.now(), self.store.keys),
         )
 

@@ -40,6 +40,7 @@ def record(call: Call, replies: Mapping[str, BuyerResult], plan_buyers: Iterable
         "results": [_result(no, result) for no, result in _complete(call, replies, plan_buyers)],
         "posts": [_post(call, acceptance, replies) for acceptance in call.acceptances],
         "attempts": [_attempt(call, attempt) for attempt in call.attempts],
+        "decisions": [decision.model_dump(mode="json", exclude_none=True) for decision in call.decisions],
         "callback": _callback(call),
         "sale": _sale(call),
         "transfer": _transfer(call),

@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from callrouter.auction.recorded import After
 from callrouter.calls import room_orders
+from callrouter.calls.choosing import chosen, in_order, known_of
 from callrouter.calls.closing import close, farewell
 from callrouter.calls.setting import Setting, Step
 from callrouter.calls.states import moved
 from callrouter.calls.window import may_post, ring_timeout_s
 from callrouter.carrier.seam import Apologise, AskZip, BridgeTo, Command, HangUp, Hold
 from callrouter.domain.call import Acceptance, Attempt, AuctionRun, Call, CallState, Outcome
+from callrouter.domain.decision import Choice
 from callrouter.domain.offer import Offer
 
 Decide = Callable[[Call, Setting], Step]
@@ -37,8 +40,9 @@ def next_run(call: Call, at: Setting, also_excluded: tuple[str, ...] = ()) -> Au
     )
 
 
-def go_on(call: Call, at: Setting, *, may_ask_again: bool) -> Step:
-    """Dial the best offer in hand; else ask the buyers that have not failed; else the call is unsold.
+def go_on(call: Call, at: Setting, *, may_ask_again: bool, after: After = "dial") -> Step:
+    """As the policy decides: dial an offer in hand, or wait for one; else ask the buyers that have not failed; else the
+    call is unsold.
 
     A warm transfer whose people are not together yet keeps its offers; one whose agent is there is never unsold
     behind the agent's back.
@@ -47,20 +51,52 @@ def go_on(call: Call, at: Setting, *, may_ask_again: bool) -> Step:
         return _stand_by(call, at, may_ask_again=may_ask_again)
     if len(call.attempts) >= at.plan.bridge.max_attempts:
         return _unsold(call, at, expired=())
-    expired: list[str] = []
-    for index, offer in enumerate(call.offers):
-        if offer.awaits_post and may_post(offer, at.now):
-            return _accept(call.replaced(offers=call.offers[index + 1 :]), offer, tuple(expired), at)
-        timeout_s = None if offer.awaits_post else _rings_s(call, offer, at)
-        if timeout_s is not None:
-            call = call.replaced(offers=call.offers[index + 1 :])
-            return _dial(call, offer, timeout_s, tuple(expired), at)
-        expired.append(offer.buyer)
-        call = call.noted(at.now, "offer_expired", offer.buyer)
+    call, expired = _without_undiallable(call, at)
+    if call.transfer is not None and call.offers:  # as the agent was shown them
+        return _taken(call.replaced(offers=call.offers[1:]), call.offers[0], expired, at)
+    run = call.auction
+    if run is not None and call.transfer is None:
+        call, verdict = chosen(call, run, known_of(call, run, call.offers, run.awaited, at), after, at)
+        if verdict.choice is Choice.WAIT:
+            return _wait(call, run, expired, at)
+        offer = next((offer for offer in call.offers if offer.buyer == verdict.buyer), None)
+        if verdict.choice is Choice.DIAL and offer is not None:
+            rest = in_order((other for other in call.offers if other is not offer), verdict)
+            return _taken(call.replaced(offers=rest), offer, expired, at)
     call = call.replaced(offers=())
     if may_ask_again and _somebody_is_left(call, at):
-        return replace(begin_auction(call, at), expired=tuple(expired))
-    return _unsold(call, at, tuple(expired))
+        return replace(begin_auction(call, at), expired=expired)
+    return _unsold(call, at, expired)
+
+
+def _without_undiallable(call: Call, at: Setting) -> tuple[Call, tuple[str, ...]]:
+    """The call with those offers that can still be dialled, and the buyers of the others, noted as expired."""
+    kept = tuple(offer for offer in call.offers if _can_be_taken(call, offer, at))
+    expired = tuple(offer.buyer for offer in call.offers if offer not in kept)
+    for buyer in expired:
+        call = call.noted(at.now, "offer_expired", buyer)
+    return call.replaced(offers=kept) if expired else call, expired
+
+
+def _can_be_taken(call: Call, offer: Offer, at: Setting) -> bool:
+    return may_post(offer, at.now) if offer.awaits_post else _rings_s(call, offer, at) is not None
+
+
+def _taken(call: Call, offer: Offer, expired: tuple[str, ...], at: Setting) -> Step:
+    timeout_s = None if offer.awaits_post else _rings_s(call, offer, at)
+    if timeout_s is None:
+        return _accept(call, offer, expired, at)
+    return _dial(call, offer, timeout_s, expired, at)
+
+
+def _wait(call: Call, run: AuctionRun, expired: tuple[str, ...], at: Setting) -> Step:
+    """Hold the caller for a late offer: this instance looks after it from now on."""
+    waited_already = call.waiting and run.owner == at.instance
+    owned = run.model_copy(update={"owner": at.instance})
+    call = moved(call, CallState.AUCTION, auction=owned)
+    if not waited_already:
+        call = call.noted(at.now, "late_offers_awaited", ", ".join(buyer.buyer for buyer in run.awaited))
+    return Step(call, Hold(run.no, 0), runs_auction=not waited_already, expired=expired)
 
 
 def _somebody_is_left(call: Call, at: Setting) -> bool:

@@ -1,8 +1,10 @@
 """What a transition is given, and what it gives back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from callrouter.auction.known import Believed
+from callrouter.beliefs.beliefs import Beliefs
 from callrouter.carrier.seam import Capabilities, Command, Order
 from callrouter.dialplan import Plan
 from callrouter.domain.call import Call
@@ -19,6 +21,8 @@ class Setting:
     """When the first byte of the webhook came: budgets start here."""
     instance: str
     carrier: Capabilities
+    beliefs: Believed = field(default_factory=Beliefs)
+    """What is believed of buyers and callers now."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from callrouter.beliefs.lessons import read, written
 from callrouter.calls.charges import Booked
 from callrouter.calls.setting import CallbackWanted, SaleWanted
 from callrouter.calls.store import CallStore, Commit
@@ -48,6 +49,7 @@ class Spool:
             "withdraws_callback": commit.withdraws_callback,
             "charges": commit.charges,
             "booked": asdict(commit.booked) if commit.booked else None,
+            "lessons": [written(lesson) for lesson in commit.lessons],
         }
         half = self._folder / f"{name}.half"
         with half.open("w") as file:
@@ -110,6 +112,7 @@ def _read(path: Path) -> tuple[Commit, int]:
         withdraws_callback=body["withdraws_callback"],
         charges=tuple(body.get("charges", ())),
         booked=Booked(**body["booked"]) if body.get("booked") else None,
+        lessons=tuple(lesson for told in body.get("lessons", ()) if (lesson := read(told)) is not None),
     )
     return commit, int(body["version"])
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import redis.asyncio as redis
 
+from callrouter.beliefs.lessons import Lesson, written
 from callrouter.calls.charges import Booked
 from callrouter.calls.closing import CALLBACK_ID, SALE_ID
+from callrouter.calls.learned import Unheard, taught
 from callrouter.calls.setting import CallbackWanted, SaleWanted
 from callrouter.domain.call import Call, CallState
 from callrouter.domain.offer import BuyerResult
@@ -45,6 +47,9 @@ class Commit:
     """What the step uses up of its buyers' caps, see ``calls/charges.py``."""
     booked: Booked | None = None
     """What is expected to be paid, where the call ends qualified."""
+    lessons: tuple[Lesson, ...] = ()
+    """What the step teaches, see ``calls/learned.py``."""
+    unheard: tuple[Unheard, ...] = ()
     index: Mapping[str, object] | None = None
     """Under which names a warm transfer is found, see ``calls/tickets.py``."""
 
@@ -132,8 +137,18 @@ class CallStore:
 
         Whether this was it.
         """
-        key = self._engine.keys.replies(sid)
-        return await self._engine.hash_set_new(key, f"{of}:{result.buyer}", result.model_dump_json(), REPLIES_TTL_S)
+        keys = self._engine.keys
+        lesson = taught(result) if of.isdecimal() else None
+        told = json.dumps(written(lesson)) if lesson is not None else ""
+        args: list[str | int] = [
+            self._engine.time_arg(),
+            f"{of}:{result.buyer}",
+            result.model_dump_json(),
+            REPLIES_TTL_S,
+            told,
+        ]
+        of_call = [keys.replies(sid), keys.call(sid), keys.lessons, keys.lessons_count]
+        return bool(await self._engine.run("reply_keep", of_call, args, again=True))
 
     async def replies(self, sid: str) -> dict[str, BuyerResult]:
         """Every result kept, by ``<auction no>:<buyer>`` or ``post <no>:<buyer>``."""
@@ -226,7 +241,20 @@ class CallStore:
             # Whoever writes the step counts it, also one that waited in a spool.
             books, booked = self._engine.keys.books(self.books), commit.booked
             extras["booked"] = {"key": books, "ttl_s": BOOKS_TTL_S, "buyer": booked.buyer, "cents": booked.cents}
+        if commit.lessons or commit.unheard:
+            extras["learned"] = self._learned(commit)
         return json.dumps(extras) if extras else ""
+
+    def _learned(self, commit: Commit) -> dict[str, object]:
+        """The lessons as ``_lessons.lua`` takes them."""
+        keys = self._engine.keys
+        return {
+            "log": keys.lessons,
+            "count": keys.lessons_count,
+            "lessons": [json.dumps(written(lesson)) for lesson in commit.lessons],
+            "replies": keys.replies(commit.call.sid),
+            "unheard": [{"field": cut.field, "lesson": json.dumps(written(cut.lesson))} for cut in commit.unheard],
+        }
 
 
 def sale_document(sale: SaleWanted, keys: Keys) -> dict[str, object]:

@@ -5,9 +5,12 @@ An event that no longer fits (late, repeated, reordered) leaves the call as it i
 caller should hear now.
 """
 
+from collections.abc import Mapping
+
 from callrouter.calls import transferring
+from callrouter.calls.choosing import MOST_DECISIONS, chosen, in_order, known_of
 from callrouter.calls.closing import close
-from callrouter.calls.selling import begin_auction, counted, go_on, standing
+from callrouter.calls.selling import begin_auction, counted, failed_buyers, go_on, standing
 from callrouter.calls.setting import Setting, Step
 from callrouter.calls.states import moved
 from callrouter.carrier.seam import (
@@ -22,8 +25,9 @@ from callrouter.carrier.seam import (
     LegStatus,
     ZipEntered,
 )
-from callrouter.domain.call import Attempt, AttemptResult, Call, CallKind, CallState, Outcome
+from callrouter.domain.call import Attempt, AttemptResult, AwaitedBuyer, Call, CallKind, CallState, Outcome
 from callrouter.domain.caller import Caller
+from callrouter.domain.decision import Decision
 from callrouter.domain.offer import Decline, Offer
 from callrouter.domain.reasons import OFFER, Reason
 from callrouter.places.zips import lookup, read_zip
@@ -71,8 +75,13 @@ def take_over(call: Call, seen_owner: str, at: Setting) -> Step:
     taken = call.state is CallState.AUCTION or call.renewing
     if not taken or call.auction is None or call.auction.owner != seen_owner:
         return Step(call, standing(call, at))
-    run = call.auction.model_copy(update={"owner": at.instance})
+    waited = call.waiting
+    # Whom a dead owner had asked, it cannot tell us of; one that only stops still does.
+    awaited = () if waited and seen_owner else call.auction.awaited
+    run = call.auction.model_copy(update={"owner": at.instance, "awaited": awaited})
     call = call.replaced(auction=run).noted(at.now, "auction_taken_over", str(run.no))
+    if waited:
+        return go_on(call, at, may_ask_again=bool(call.attempts), after="look")
     if call.accepting is not None and not seen_owner:
         # An instance that stops left it to others, unsent: whether it is still worth it is decided anew.
         call = call.replaced(acceptances=call.acceptances[:-1], offers=(call.accepting.offer, *call.offers))
@@ -84,18 +93,58 @@ def take_over(call: Call, seen_owner: str, at: Setting) -> Step:
     return Step(call, Hold(run.no, 0), runs_auction=True)
 
 
-def auction_closed(call: Call, auction_no: int, offers: tuple[Offer, ...], closed_by: str, at: Setting) -> Step:
-    """The auction has its ranked offers: dial the best that can still be dialled."""
+def auction_closed(
+    call: Call,
+    auction_no: int,
+    offers: tuple[Offer, ...],
+    closed_by: str,
+    at: Setting,
+    awaited: tuple[AwaitedBuyer, ...] = (),
+    decisions: tuple[Decision, ...] = (),
+) -> Step:
+    """The auction is decided for the first time, after the ``decisions`` to wait that led here.
+
+    ``awaited`` buyers may still answer: their offers are for the next dial.
+    """
     run, transfer = call.auction, call.transfer
     asked = call.state is CallState.AUCTION or (transfer is not None and call.state is not CallState.ENDED)
     if not asked or run is None or run.no != auction_no or run.closed_at is not None:
         return Step(call, standing(call, at))
-    run = run.model_copy(update={"closed_at": at.now, "offers": len(offers)})
+    run = run.model_copy(update={"closed_at": at.now, "offers": len(offers), "awaited": awaited})
     call = call.replaced(auction=run).noted(at.now, "auction_closed", f"{counted(len(offers))}, {closed_by}")
     if transfer is not None:
+        if offers:  # the agent is shown them in this order, and the first is dialled when she bridges
+            call, verdict = chosen(call, run, known_of(call, run, offers, (), at), "close", at)
+            offers = in_order(offers, verdict)
         return transferring.gathered(call, offers, at)
-    call = call.replaced(offers=offers)
-    return go_on(call, at, may_ask_again=False)
+    call = call.replaced(offers=offers, decisions=(*call.decisions, *decisions)[:MOST_DECISIONS])
+    return go_on(call, at, may_ask_again=False, after="close")
+
+
+def late_replies(call: Call, auction_no: int, replied: Mapping[str, Offer | None], at: Setting) -> Step:
+    """Buyers have answered after the first dial was decided: what they offer is for the next one. Whoever holds a
+    caller for it looks again."""
+    run = call.auction
+    if run is None or run.no != auction_no or run.closed_at is None or call.state is CallState.ENDED:
+        return Step(call, standing(call, at))
+    awaited = tuple(buyer for buyer in run.awaited if buyer.buyer not in replied)
+    if awaited == run.awaited:
+        return Step(call, standing(call, at))
+    failed = failed_buyers(call)
+    late = tuple(offer for offer in replied.values() if offer is not None and offer.buyer not in failed)
+    call = call.replaced(auction=run.model_copy(update={"awaited": awaited}), offers=(*call.offers, *late))
+    for offer in late:
+        call = call.noted(at.now, "late_offer", offer.buyer)
+    return Step(call, None)
+
+
+def look_again(call: Call, auction_no: int, heard: bool, at: Setting) -> Step:
+    """A caller is held for a late offer; one was ``heard``, or time has passed: is it still worth it?"""
+    run = call.auction
+    if not call.waiting or run is None or run.no != auction_no:
+        return Step(call, standing(call, at))
+    step = go_on(call, at, may_ask_again=bool(call.attempts), after="reply" if heard else "look")
+    return Step(call, standing(call, at)) if step.call.waiting and not step.expired else step
 
 
 def accepted(call: Call, no: int, verdict: Offer | Decline, at: Setting) -> Step:

@@ -25,8 +25,13 @@ def ring_timeout_s(offer: Offer, bridge: Bridge, carrier: Capabilities, now: flo
     return seconds if seconds >= carrier.min_ring_s else None
 
 
-def last_ring_at(offer: Offer, carrier: Capabilities) -> float:
-    """Until when the offer's buyer can be rung in a room, or its bid be taken up; epoch seconds."""
+def dial_by(offer: Offer, carrier: Capabilities, later_s: float = 0.0) -> float:
+    """Until when the dial of an offer, or the post of a bid, must be decided; epoch seconds."""
     if offer.awaits_post:
         return offer.expires_at - MARGIN_S
-    return offer.expires_at - carrier.timeout_buffer_s - carrier.min_ring_s - carrier.place_s - MARGIN_S
+    return offer.expires_at - carrier.timeout_buffer_s - carrier.min_ring_s - later_s - MARGIN_S
+
+
+def last_ring_at(offer: Offer, carrier: Capabilities) -> float:
+    """Until when the offer's buyer can be rung in a room, or its bid be taken up; epoch seconds."""
+    return dial_by(offer, carrier, carrier.place_s)

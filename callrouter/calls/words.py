@@ -11,6 +11,8 @@ EVENTS: Mapping[str, str] = {
     "auction_closed": "{plain}",
     "auction_taken_over": "another instance goes on with auction {detail}",
     "offer_expired": "the offer of {detail} has lapsed",
+    "late_offer": "{detail} has made its offer after the dial was decided",
+    "late_offers_awaited": "the caller is held for a late offer: {detail} may still answer",
     "post_sent": "{detail} is told that its bid is taken",
     "post_ended": "{first} answered: {rest}",
     "dial_decided": "{rest} is dialled (dial {first})",

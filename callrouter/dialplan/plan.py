@@ -28,6 +28,7 @@ from callrouter.dialplan.section import (
     mistake,
 )
 from callrouter.domain.call import CallKind
+from callrouter.domain.decision import PolicyName
 
 RETENTION_DAYS = 90
 """For how many days callers stay in the records of a plan that does not say, or that is gone."""
@@ -64,6 +65,15 @@ class Auction(Section):
     """How many seconds a buyer that names its number only in a second step may take for that step."""
     floor: Dollars = Decimal(0)
     """The lowest payout taken, in dollars."""
+    policy: PolicyName = "expected_value"
+    """Which offer is dialled, and what is waited for. ``expected_value``: what is worth most, from what is learned of
+    buyers and callers, waiting only while that is worth more. ``highest_payout``: once all have answered.
+    ``priority``: by the buyers' ``priority`` and ``weight``."""
+    max_wait_s: float | None = Field(default=None, ge=0, le=25)
+    """With an offer in hand no caller is kept waiting for a better one beyond this many seconds; left out, the policy
+    decides, up to ``deadline_s``."""
+    min_offers: int = Field(default=1, ge=1, le=20)
+    """How many offers are to be in hand before one is dialled, as long as others may come and ``max_wait_s`` lasts."""
 
 
 class Bridge(Section):
@@ -109,6 +119,10 @@ class BuyerEntry(Section):
     """The window: seconds after the reply in which the dial must start."""
     caches_bid: bool = False
     """Whether a repeated ping brings the bid that it made before: such a bid keeps its first expiry."""
+    priority: int = Field(default=1, ge=1, le=100)
+    """Of the policy ``priority``: 1 is served first."""
+    weight: float = Field(default=1, gt=0, le=1000)
+    """Of the policy ``priority``: buyers of one priority come first in proportion to their weights."""
     enabled: bool = True
     """``false`` keeps the buyer in the file without asking it."""
     guards: Guards = Guards()
@@ -227,6 +241,9 @@ class Plan(Section):
 
     plan: Name
     """The plan's name, in records and metrics."""
+    vertical: Name | None = None
+    """What these callers want. Plans of one vertical learn together how long callers talk with a buyer, and how long
+    they hold; left out, the plan's name."""
     numbers: Numbers
     intake: Intake = Intake()
     auction: Auction = Auction()
@@ -252,6 +269,11 @@ class Plan(Section):
         if number in self.numbers.inbound:
             return CallKind.INBOUND
         return CallKind.TRANSFER if number in self.numbers.transfer else None
+
+    @property
+    def vertical_name(self) -> str:
+        """Under which name what its callers do is learned."""
+        return self.vertical or self.plan
 
     @property
     def call_buyers(self) -> dict[str, BuyerEntry]:

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Literal
 
 from callrouter.domain.caller import Caller
+from callrouter.domain.decision import Decision
 from callrouter.domain.offer import Offer
 from callrouter.domain.transfer import Transfer
 from callrouter.domain.values import Value
@@ -109,6 +110,14 @@ class Attempt(Value):
         return self.leg_s if self.leg_s is not None else self.bridged_s or 0
 
 
+class AwaitedBuyer(Value):
+    """A buyer that has been asked and has not answered. Times are epoch seconds."""
+
+    buyer: str
+    asked_at: float
+    until: float
+
+
 class AuctionRun(Value):
     """One auction of a call, and which instance runs it."""
 
@@ -120,7 +129,11 @@ class AuctionRun(Value):
     excluded: tuple[str, ...] = ()
     """Buyers that just failed this caller."""
     closed_at: float | None = None
+    """When the first decision to dial, or to give up, was made."""
     offers: int = 0
+    """How many were in hand then."""
+    awaited: tuple[AwaitedBuyer, ...] = ()
+    """Whose answers may still come: late offers are as good as any."""
 
 
 class Acceptance(Value):
@@ -165,6 +178,8 @@ class Call(Value):
     auction: AuctionRun | None = None
     offers: tuple[Offer, ...] = ()
     """Offers in hand and not dialled yet, best first."""
+    decisions: tuple[Decision, ...] = ()
+    """What was decided of dialling and waiting, in order, with the reasons."""
     acceptances: tuple[Acceptance, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     outcome: Outcome | None = None
@@ -198,6 +213,12 @@ class Call(Value):
     def answered(self) -> bool:
         """Whether the caller's leg has been answered: by a question, by hold audio, or by an earlier dial."""
         return self.zip_tries > 0 or bool(self.attempts) or self.transfer is not None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a late offer is waited for, although its auction has been decided once: what was dialled failed."""
+        closed = self.auction is not None and self.auction.closed_at is not None
+        return self.state is CallState.AUCTION and closed and self.accepting is None
 
     @property
     def accepting(self) -> Acceptance | None:

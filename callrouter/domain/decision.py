@@ -94,8 +94,8 @@ class Decision(Value):
     form: int = FORM
     at: float
     auction: int
-    after: Literal["reply", "look", "close", "dial"]
-    """What led to it: a reply, time that passed, the auction's end, a dial that failed."""
+    after: Literal["start", "reply", "look", "close", "dial"]
+    """What led to it: the auction's beginning, a reply, time that passed, the auction's end, a dial that failed."""
     beliefs: int
     """The version of what was believed."""
     vertical: str

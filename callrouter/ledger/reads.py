@@ -2,28 +2,27 @@
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Row, Select, Table, and_, or_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callrouter.domain.clock import Clock
-from callrouter.errors import LedgerUnavailable
 from callrouter.ledger.amended import current_dials, with_evidence
+from callrouter.ledger.connected import connected
 from callrouter.ledger.database import open_database
 from callrouter.ledger.exporting import Slice, exported
+from callrouter.ledger.lessons import LessonArchive
 from callrouter.ledger.number_hash import NumberHash
 from callrouter.ledger.retiring import BATCH, erase_calls, erase_numbers, follow_calls, next_plan, retire
 from callrouter.ledger.rows import Rows, sale_document
 from callrouter.ledger.sold import Sold, sold_of
 from callrouter.ledger.tables import answers, calls, dials, sales
 from callrouter.ledger.totals import Asked, Totals, totals
-from callrouter.ledger.trouble import in_words
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,8 @@ class LedgerCall:
 class Ledger:
     """The ledger at a URL, whose tables are up to date (`upgrade`).
 
-    What people ask for (`get`, `find`, `sales`, `erase`) raises `LedgerUnavailable`, all else SQLAlchemy's errors.
+    What people ask for (`get`, `find`, `sales`, `erase`) raises `LedgerUnavailable`, as do `lessons`; all else raises
+    SQLAlchemy's errors.
     """
 
     def __init__(self, url: str, clock: Clock, hashes: NumberHash | None = None) -> None:
@@ -60,6 +60,8 @@ class Ledger:
         self._clock = clock
         self.hashes = hashes
         """What stands for the numbers of retired calls; without it these are not found, and none is retired."""
+        self.lessons = LessonArchive(self._database, clock)
+        """What calls have taught."""
 
     async def get(self, sid: str) -> LedgerCall | None:
         """One call."""
@@ -215,14 +217,10 @@ class Ledger:
         async with self._connected(self._database.connect()) as connection:
             return [_call(row) for row in (await connection.execute(query)).all()]
 
-    @asynccontextmanager
-    async def _connected(self, opened: AbstractAsyncContextManager[AsyncConnection]) -> AsyncIterator[AsyncConnection]:
-        with self._clock.busy():
-            try:
-                async with opened as connection:
-                    yield connection
-            except (SQLAlchemyError, OSError) as error:  # a database that is down is an OSError with some drivers
-                raise LedgerUnavailable(in_words(error)) from error
+    def _connected(
+        self, opened: AbstractAsyncContextManager[AsyncConnection]
+    ) -> AbstractAsyncContextManager[AsyncConnection]:
+        return connected(opened, self._clock)
 
 
 def _call(row: Row[Any]) -> LedgerCall:

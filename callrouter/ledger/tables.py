@@ -3,11 +3,25 @@
 A call has one row of ``calls``, one of ``dials`` for each dial, and one of ``answers`` for each buyer of each auction.
 What is reported of a dial after the call has ended is a further row of ``dials``, of a higher revision: the highest
 one counts, and money (``qualified``, ``expected``) is the same in all of them.
+What calls taught, one after another, is in ``lessons``, many to a row.
 """
 
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, Boolean, Column, Dialect, Index, Integer, MetaData, String, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
 from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
@@ -139,4 +153,23 @@ sales = Table(
     Index("sales_sid", "sid"),
     Index("sales_plan_ended", "plan", "ended_ms"),
     Index("sales_state", "state"),
+)
+
+lessons = Table(
+    "lessons",
+    metadata,
+    # The numbers of the chunk's first and last lesson.
+    Column("first", BigInteger, primary_key=True, autoincrement=False),
+    Column("last", BigInteger, nullable=False),
+    # The version of the beliefs before the first lesson; and in which chunk, by its first, the last state is from
+    # which they can be had again: every lesson since then is in the chunks from that one on.
+    Column("prior", BigInteger, nullable=False),
+    Column("base", BigInteger, nullable=False),
+    # When the first and the last lesson were given.
+    Column("from_ms", BigInteger, nullable=False),
+    Column("to_ms", BigInteger, nullable=False),
+    # What was believed before, and the lessons: JSON, compressed by zlib. Only a base has the former.
+    Column("before", LargeBinary),
+    Column("lessons", LargeBinary, nullable=False),
+    Index("lessons_to", "to_ms"),
 )

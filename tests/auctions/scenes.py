@@ -3,13 +3,14 @@
 import asyncio
 import json
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
-from callrouter.auction.auction import AuctionClosed, OnResult, hold_auction
+from callrouter.auction.auction import Auction, OnResult
 from callrouter.auction.budget import Budget
 from callrouter.buyers.base import Ask
 from callrouter.dialplan import Plan
@@ -82,19 +83,33 @@ def offered(buyer: str, payout: str, at: float) -> BuyerResult:
     return BuyerResult(buyer=buyer, offer=offer, asked_at=at - 1, elapsed_s=1)
 
 
+@dataclass(frozen=True)
+class Held:
+    """What came of an auction in which everybody was heard to the end."""
+
+    results: tuple[BuyerResult, ...]
+    offers: tuple[Offer, ...]
+    """Those alive, the dearest first."""
+    closed_by: str
+
+
 class Scene:
     """A running scene: the partner, the plan and the setting."""
 
     def __init__(self, here: Setting, there: Partner, plan: Plan) -> None:
         self.here, self.there, self.plan = here, there, plan
 
-    async def hold(
-        self, clock: VirtualClock, seconds: float, on_result: OnResult | None = None, **more: Any
-    ) -> AuctionClosed:
+    async def hold(self, clock: VirtualClock, seconds: float, on_result: OnResult | None = None, **more: Any) -> "Held":
+        """Hear every buyer to its end."""
         budget = Budget.of(seconds, clock)
-        return await hold_auction(
-            self.here.deps, self.plan, more.pop("ask", ask()), budget, on_result=on_result, **more
-        )
+        asks = more.pop("ask", ask())
+        async with Auction(self.here.deps, self.plan, asks, budget, on_result=on_result, **more) as auction:
+            while not auction.over:
+                await auction.hear(seconds)
+            await auction.reported()
+        results = tuple(auction.results[buyer] for buyer in self.plan.call_buyers)
+        dearest = sorted(auction.offers, key=lambda offer: (-offer.payout, offer.min_duration_s, offer.buyer))
+        return Held(results, tuple(offer for offer in dearest if offer.expires_at > clock.now()), auction.closed_by)
 
     @property
     def asked(self) -> list[str]:

@@ -1,17 +1,16 @@
 """What an auction promises beyond its outcome: reporting, cancelling, closing early, and its buyers' health."""
 
 import asyncio
-from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from callrouter.auction.auction import Auction
 from callrouter.auction.budget import Budget
-from callrouter.auction.ranked import HighestPayout
 from callrouter.domain.offer import BuyerResult
-from tests.auctions.scenes import opened
+from tests.auctions.scenes import ask, opened
 from tests.support.virtual_time import VirtualClock, virtual
 from tests.support.waiting import wait_until
 from tests.wire.setting import setting
@@ -84,43 +83,36 @@ async def test_a_cancelled_auction_cancels_its_requests(clock: VirtualClock, eng
         assert mine == []
 
 
-class TakesTheFirst(HighestPayout):
-    """A policy that has enough with one offer."""
-
-    def keep_waiting(self, results: Mapping[str, BuyerResult], waiting_for: Collection[str], elapsed_s: float) -> bool:
-        return not any(result.offer for result in results.values())
-
-
 @virtual
-async def test_a_policy_can_close_early_and_the_rest_still_have_a_result(
-    clock: VirtualClock, engine_socket: Path
-) -> None:
+async def test_who_has_not_answered_is_heard_on_after_the_first_offer(clock: VirtualClock, engine_socket: Path) -> None:
     async with AsyncExitStack() as stack:
-        here = await stack.enter_async_context(setting(clock, engine_socket, policy=TakesTheFirst()))
+        here = await stack.enter_async_context(setting(clock, engine_socket))
         scene = await opened(stack, here, TWO)
-        closed = await scene.hold(clock, 10)
-        assert closed.closed_by == "policy"
-        assert [result.label for result in closed.results] == ["offer", "error_timeout"]
-        assert closed.results[1].elapsed_s == pytest.approx(1, abs=0.05)
-
-
-class LooksOften(TakesTheFirst):
-    """A policy that gives up after two seconds, asked every quarter of one."""
-
-    look_again_s: float | None = 0.25
-
-    def keep_waiting(self, results: Mapping[str, BuyerResult], waiting_for: Collection[str], elapsed_s: float) -> bool:
-        return elapsed_s < 2
+        async with Auction(here.deps, scene.plan, ask(), Budget.of(10, clock)) as auction:
+            heard = [await auction.hear(10)]
+            closings = [auction.closed_by]
+            assert [buyer.buyer for buyer in auction.awaited] == ["slow"]
+            heard.append(await auction.hear(10))
+            closings.append(auction.closed_by)
+        assert [list(results) for results in heard] == [["fast"], ["slow"]]
+        assert closings == ["policy", "all_answered"]
+        assert [offer.buyer for offer in auction.offers] == ["fast", "slow"]
 
 
 @virtual
-async def test_a_policy_is_asked_again_while_nothing_arrives(clock: VirtualClock, engine_socket: Path) -> None:
+async def test_hearing_for_a_moment_ends_nothing(clock: VirtualClock, engine_socket: Path) -> None:
     async with AsyncExitStack() as stack:
-        here = await stack.enter_async_context(setting(clock, engine_socket, policy=LooksOften()))
+        here = await stack.enter_async_context(setting(clock, engine_socket))
         scene = await opened(stack, here, {"mute": {"fault": "timeout"}})
         started = clock.monotonic()
-        assert (await scene.hold(clock, 10)).closed_by == "policy"
-        assert clock.monotonic() - started == pytest.approx(2, abs=0.02)
+        async with Auction(here.deps, scene.plan, ask(), Budget.of(10, clock)) as auction:
+            assert await auction.hear(0.25) == {}
+            assert clock.monotonic() - started == pytest.approx(0.25, abs=0.02)
+            assert not auction.over
+            cut_off = await auction.hear(60)
+            assert [result.label for result in cut_off.values()] == ["error_timeout"]
+            assert clock.monotonic() - started == pytest.approx(10, abs=0.05)
+        assert auction.closed_by == "deadline"
 
 
 @virtual

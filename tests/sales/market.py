@@ -12,7 +12,6 @@ from typing import Any
 from callrouter.auction.deps import Deps
 from callrouter.auction.limits import Limits
 from callrouter.auction.outbound import Outbound
-from callrouter.auction.ranked import HighestPayout
 from callrouter.buyers.loader import Catalogue
 from callrouter.callbacks.outbox import Job, JobKind, Outbox
 from callrouter.callbacks.outcome import Delivery, DeliveryOutcome
@@ -144,7 +143,7 @@ class Market:
         assert isinstance(engine, MortalEngine)
         engine.dies = dies
         plan = self.plan or self.write_plan()
-        deps = Deps(self.clock, Outbound(), Limits(engine), CATALOGUE, ("+18885550100",), Counting(), HighestPayout())
+        deps = Deps(self.clock, Outbound(), Limits(engine), CATALOGUE, ("+18885550100",), Counting())
         sale = LeadSale(deps, SaleBook(engine), {"auto": plan}.get, Random(seed), self.counted.append)
         handlers = {**sale.handlers, JobKind.CALLBACK: self._call_back, JobKind.CANCEL: self._call_back}
         worker = OutboxWorker(

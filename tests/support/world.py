@@ -49,7 +49,7 @@ PLAN: Mapping[str, Any] = {
     "plan": "auto",
     "numbers": {"inbound": [INBOUND], "transfer": [TRANSFER]},
     "intake": {"zip": "ask", "attempts": 2},
-    "auction": {"deadline_s": 10, "fast_answer_s": 1.5, "floor": 5},
+    "auction": {"deadline_s": 10, "fast_answer_s": 1.5, "floor": 5, "policy": "highest_payout"},
     "bridge": {"ring_s": 20, "max_attempts": 4, "caller_id": "caller", "early_hangup_s": 5},
     "unsold": {
         "callback": {

@@ -8,7 +8,6 @@ from pathlib import Path
 from callrouter.auction.deps import Deps
 from callrouter.auction.limits import Limits
 from callrouter.auction.outbound import Outbound
-from callrouter.auction.ranked import HighestPayout, Policy
 from callrouter.buyers.loader import Catalogue
 from callrouter.domain.clock import Clock
 from callrouter.domain.offer import BuyerResult
@@ -46,14 +45,13 @@ async def setting(
     *,
     catalogue: Catalogue = CATALOGUE,
     own_numbers: Collection[str] = ("+18885550100",),
-    policy: Policy | None = None,
     keys: Keys | None = None,
 ) -> AsyncIterator[Setting]:
     """Open it, and close it with all that it holds."""
     engine = open_engine(socket, clock, keys)
     seen, outbound, limits = Counting(), Outbound(), Limits(engine)
     try:
-        yield Setting(Deps(clock, outbound, limits, catalogue, own_numbers, seen, policy or HighestPayout()), seen)
+        yield Setting(Deps(clock, outbound, limits, catalogue, own_numbers, seen), seen)
     finally:
         await outbound.close()
         await limits.drain()

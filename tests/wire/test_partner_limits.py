@@ -6,10 +6,8 @@ from pathlib import Path
 
 from aiohttp import web
 
-from callrouter.auction.auction import AuctionClosed, hold_auction
-from callrouter.auction.budget import Budget
 from callrouter.dialplan import Plan
-from tests.auctions.scenes import ask, plan
+from tests.auctions.scenes import Held, Scene, plan
 from tests.support.engine import fresh_keys
 from tests.support.virtual_time import VirtualClock, virtual
 from tests.wire.partner import partner
@@ -40,10 +38,10 @@ async def test_a_burst_of_sixty_calls_from_two_instances_stays_within_the_partne
         there = await stack.enter_async_context(partner(answer))
         both = _with_limited(plan(there.origin, {"open": {}}), there.origin)
 
-        async def call(number: int) -> tuple[AuctionClosed, float]:
+        async def call(number: int) -> tuple[Held, float]:
             await asyncio.sleep(number * 0.05)
             started = clock.monotonic()
-            closed = await hold_auction(instances[number % 2].deps, both, ask(), Budget.of(10, clock))
+            closed = await Scene(instances[number % 2], there, both).hold(clock, 10)
             return closed, clock.monotonic() - started
 
         calls = await asyncio.gather(*(call(number) for number in range(60)))

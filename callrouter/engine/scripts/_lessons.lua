@@ -1,10 +1,14 @@
 -- What calls teach, in one order for everybody: a stream whose entries are numbered without a gap.
--- `learned` is {log=, count=, lessons=[JSON text, …]}.
+-- `learned` is {log=, count=, lessons=[JSON text, …]}, and with the end of a call {replies=, unheard=[{field=, lesson=}, …]}:
+-- what its pings teach whose answers have not been kept by now.
 
 -- More than the keeper of beliefs ever leaves: a guard for the engine's memory while nobody keeps them.
 local LESSONS_MOST = 500000
 
 local function lessons_add(now_ms, learned)
+  for _, cut in ipairs(learned.unheard or {}) do
+    if redis.call('HEXISTS', learned.replies, cut.field) == 0 then table.insert(learned.lessons, cut.lesson) end
+  end
   if #learned.lessons == 0 then return end
   local at = string.format('%.0f', now_ms)
   redis.call('SET', learned.count, at, 'NX')

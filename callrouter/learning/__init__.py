@@ -1,0 +1,1 @@
+"""How every instance learns the same, in one order, from the log that calls write; and how that is kept for good."""
