@@ -43,6 +43,25 @@ _ABOUT_EXPORT = (
     "text with two decimals, times are UTC, callers' numbers are as the ledger has them. A file is written whole or "
     "not at all."
 )
+_ABOUT_REPLAY = (
+    "Every recorded decision is made again with what was known and believed then, and must come out the same (status 1 "
+    "if one does not). With --what-if the calls are decided under other settings as well: money, hold and abandonment "
+    "as they were and as they would be, with an interval, and what cannot be known. Calls of the last seven days, "
+    "today included, unless a period is given."
+)
+_ABOUT_EXPLAIN = (
+    "Nobody is called, and nothing is sent, counted or changed. Who would be asked is judged as for a call that comes "
+    "now; for another time, what only the moment itself can tell is named as not known. The rest is what calls have "
+    "taught so far: `callrouter beliefs` shows it. How a real call was decided is in `callrouter calls show SID`."
+)
+_ABOUT_BELIEFS = (
+    "Without COMMAND they are shown. From them each offer's worth is reckoned, and how long a better one is waited for."
+)
+_ABOUT_FORGIVE = (
+    "How often its phone was picked up, and how long its talks lasted, is forgotten in every plan: it is valued like "
+    "the average buyer until new calls say otherwise. For a buyer that has mended what was wrong: by itself that would "
+    "be noticed only after hundreds of offers."
+)
 _ABOUT_CALLBACKS = "Without COMMAND they are listed."
 
 
@@ -82,10 +101,13 @@ def _parser() -> argparse.ArgumentParser:
     _demo(_command(commands, "demo", "run the main job against a simulated carrier, buyers and dialler"))
     _check(_command(commands, "check", "validate settings, dialplans and buyers, and show what is in effect"))
     _ping(_command(commands, "ping", "ask one buyer of a plan for one live offer", _ABOUT_PING))
+    _explain(_command(commands, "explain", "who would be asked for a caller, and what would follow", _ABOUT_EXPLAIN))
+    _beliefs(_command(commands, "beliefs", "what calls have taught of buyers and callers", _ABOUT_BELIEFS))
     _calls(_command(commands, "calls", "finished and live calls", _ABOUT_CALLS))
     _callbacks(_command(commands, "callbacks", "the callbacks owed, and what became of them", _ABOUT_CALLBACKS))
     _report(_command(commands, "report", "what the calls of a period came to", _ABOUT_REPORT))
     _export(_command(commands, "export", "calls, dials or answers as CSV or JSON", _ABOUT_EXPORT))
+    _replay(_command(commands, "replay", "recorded calls decided again, or under other settings", _ABOUT_REPLAY))
     _reconcile(_command(commands, "reconcile", "a buyer's statement against the ledger", _ABOUT_RECONCILE))
     _new_buyer(_command(commands, "new-buyer", "write the folder of a new buyer's format, to be filled in"))
     return parser
@@ -136,6 +158,27 @@ def _ping(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--yes", action="store_true", help="send it without asking first")
     _json(parser)
+
+
+def _explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--plan", metavar="PLAN", help="the dialplan; may be left out where there is only one")
+    parser.add_argument("--zip", required=True, help="the caller's zip")
+    parser.add_argument("--at", metavar="TIME", help="when they would call, such as 2026-11-21T02:25:00Z (now)")
+    parser.add_argument("--phone", metavar="NUMBER", help="the caller's number: what was told of them counts then")
+    _json(parser)
+
+
+def _beliefs(parser: argparse.ArgumentParser) -> None:
+    _json(parser)
+    actions = parser.add_subparsers(dest="action", metavar="COMMAND")
+    show = _command(actions, "show", "tables of them (the default)")
+    show.add_argument("buyer", nargs="?", metavar="BUYER", help="of this buyer only")
+    _json(show, again=True)
+    export = _command(actions, "export", "all of them, as one JSON document")
+    export.add_argument("file", nargs="?", metavar="FILE", help="where to, in one go at the end (standard output)")
+    forgive = _command(actions, "forgive", "forget what was learned of a buyer's phone and talks", _ABOUT_FORGIVE)
+    forgive.add_argument("buyer", metavar="BUYER", help="its name, as `callrouter beliefs` lists it")
+    _json(forgive, again=True)
 
 
 def _new_buyer(parser: argparse.ArgumentParser) -> None:
@@ -190,6 +233,22 @@ def _which(parser: argparse.ArgumentParser, otherwise: str, buyer: str) -> None:
     parser.add_argument("--zone", default="UTC", metavar="ZONE", help="whose days: an IANA time zone (UTC)")
     parser.add_argument("--plan", metavar="PLAN", help="calls of this dialplan")
     parser.add_argument("--buyer", metavar="BUYER", help=buyer)
+
+
+def _replay(parser: argparse.ArgumentParser) -> None:
+    day = "YYYY-MM-DD, or an RFC 3339 time"
+    parser.add_argument("--from", dest="since", metavar="DAY", help=f"the first day, {day} (the last seven days)")
+    parser.add_argument(
+        "--to", dest="until", metavar="DAY", help="the last day, which is in it; or a time, which is not"
+    )
+    parser.add_argument("--zone", default="UTC", metavar="ZONE", help="whose days: an IANA time zone (UTC)")
+    parser.add_argument("--plan", metavar="PLAN", help="calls of this dialplan")
+    changed = "such as auction.max_wait_s=2 policy=highest_payout floor=12 buyers.acme.enabled=false"
+    parser.add_argument(
+        "--what-if", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help=f"other settings, {changed}"
+    )
+    parser.add_argument("--by", choices=("plan", "buyer"), default="plan", help="a line each (plan)")
+    _json(parser)
 
 
 def _reconcile(parser: argparse.ArgumentParser) -> None:

@@ -63,7 +63,8 @@ class Retention:
             plan = await self._ledger.plan_with_people(plan)
         if retired:
             log.info("people taken out of old calls", extra={"calls": retired})
-        await self._ledger.lessons.retire(round(self._lessons_before() * 1000))
+        if left > 0:
+            await self._ledger.lessons.retire(round(self._lessons_before() * 1000))
         return left > 0
 
     def _before(self, plan: str) -> float:

@@ -116,6 +116,28 @@ class PayoutShown(_Part):
     average: Money | None = Field(description="The average, dollars.")
 
 
+class UsualOfferShown(_Part):
+    """The middle one of a buyer's last offers."""
+
+    payout: Money = Field(description="Dollars.")
+    min_duration_s: int = Field(description="After so many seconds of talk it pays.")
+
+
+class BelievedShown(_Part):
+    """What calls have taught of the buyer. What was never seen is believed as of the average buyer."""
+
+    requests: int = Field(description="Its last requests that are remembered, 200 at most.")
+    offer_rate: Share = Field(description="How many of them end with an offer.")
+    offer_after_s: float | None = Field(description="After how long half of its offers are there; null without any.")
+    usual_offer: UsualOfferShown | None = Field(description="Null before its first offer.")
+    dials: float = Field(description="How many dials the evidence on its phone amounts to; old ones fade.")
+    answer_rate: Share = Field(description="The chance that its phone is picked up.")
+    talks: float = Field(description="How many talks the evidence amounts to, in the plan's vertical.")
+    talk_s: int = Field(description="The minimum duration of its usual offer.")
+    talk_rate: Share = Field(description="The chance that a talk lasts that long.")
+    alarms: int = Field(description="How often it got so much worse that what had been learned before was dropped.")
+
+
 class BuyerShown(_Part):
     """One buyer of one plan, how it stands now and how it did lately."""
 
@@ -132,6 +154,7 @@ class BuyerShown(_Part):
     concurrency: ConcurrencyShown | None = Field(description="Null where the plan has no limit.")
     lately: LatelyShown | None = Field(description="Null while the call ledger does not answer.")
     payout: PayoutShown = Field(description="Of its offers lately.")
+    believed: BelievedShown | None = Field(description="From it offers are valued; null of what buys no calls.")
 
 
 class BuyersShown(_Part):

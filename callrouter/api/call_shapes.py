@@ -130,6 +130,7 @@ def without_money(call: Mapping[str, Any]) -> dict[str, Any]:
         "results": [_unpriced(result) for result in call["results"]],
         "posts": [_unpriced(post) for post in call.get("posts", ())],
         "attempts": [{**attempt, "payout": None, "expected_payout": None} for attempt in call["attempts"]],
+        "decisions": [_undisclosed(decision) for decision in call.get("decisions") or ()],
         "sale": {key: sale[key] for key in ("id", "state") if key in sale} if sale else None,
         "events": [{**event, "detail": None} for event in call["events"]],
     }
@@ -138,3 +139,15 @@ def without_money(call: Mapping[str, Any]) -> dict[str, Any]:
 def _unpriced(result: Mapping[str, Any]) -> dict[str, Any]:
     offer = result["offer"]
     return {**result, "detail": None, "offer": {**offer, "payout": None} if offer else None, "exchange": None}
+
+
+_DOLLARS = frozenset({"payout", "worth", "worth_now", "worth_waiting", "second_costs"})
+
+
+def _undisclosed(decision: Mapping[str, Any]) -> dict[str, Any]:
+    """A decision without its dollars."""
+    plain = {key: value for key, value in decision.items() if key not in _DOLLARS}
+    for of in ("offers", "awaited"):
+        rows = decision.get(of) or ()
+        plain[of] = [{key: value for key, value in row.items() if key not in _DOLLARS} for row in rows]
+    return plain

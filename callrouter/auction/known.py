@@ -33,6 +33,14 @@ class Believed(Protocol):
         """The chance that a buyer silent for so long offers by each of these moments, in seconds since the ask."""
         ...
 
+    def dialled(self, buyer: str) -> bool:
+        """Whether anything is known of its phone; else it is valued like anybody."""
+        ...
+
+    def heard(self, buyer: str) -> bool:
+        """Whether anything is known of its replies."""
+        ...
+
     def typical_offers(self, buyer: str) -> Sequence[tuple[float, int]]:
         """Payouts (dollars) and minimum durations (s) that it may offer, each as likely."""
         ...

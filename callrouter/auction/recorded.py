@@ -6,7 +6,7 @@ from typing import Literal
 from callrouter.auction.known import Asked, InHand, Known
 from callrouter.auction.stopping import Arrivals
 from callrouter.auction.verdict import Verdict
-from callrouter.domain.decision import Awaited, Decision, Rated, Rules
+from callrouter.domain.decision import Awaited, Choice, Decision, Rated, Rules
 
 After = Literal["start", "reply", "look", "close", "dial"]
 
@@ -110,17 +110,18 @@ def _awaited(asked: Asked, verdict: Verdict) -> Awaited:
     awaited = Awaited(buyer=asked.buyer, asked_at=asked.asked_at, until=asked.until)
     if coming is None or not coming.by_horizon:
         return awaited
-    chance = _chance(coming, verdict)
+    within_s, chance = _chance(coming, verdict)
     worth = sum(dial.win for dial in coming.typical) / len(coming.typical)
-    return awaited.model_copy(update={"chance": round(chance, 4), "worth": _cents(worth)})
+    shown = {"chance": round(chance, 4), "within_s": round(within_s, 3), "worth": _cents(worth)}
+    return awaited.model_copy(update={**shown, "newcomer": coming.newcomer})
 
 
-def _chance(coming: Arrivals, verdict: Verdict) -> float:
-    """That it offers within the wait that was weighed, or within the longest one."""
-    for horizon_s, chance in zip(verdict.horizons, coming.by_horizon, strict=True):
-        if verdict.horizon_s is not None and horizon_s >= verdict.horizon_s:
-            return chance
-    return coming.by_horizon[-1]
+def _chance(coming: Arrivals, verdict: Verdict) -> tuple[float, float]:
+    """How long a wait, and the chance that it offers in that."""
+    waits = list(zip(verdict.horizons, coming.by_horizon, strict=True))
+    if verdict.choice is Choice.WAIT and verdict.horizon_s is not None:
+        return next((wait for wait in waits if wait[0] >= (verdict.horizon_s or 0.0)), waits[-1])
+    return waits[-1]
 
 
 def _cents(dollars: float | None) -> float | None:

@@ -23,6 +23,8 @@ class Arrivals:
     """The chance that its offer has come by each horizon."""
     typical: tuple[Dial, ...]
     """What its offer may be, each as likely."""
+    newcomer: bool = False
+    """Whether nothing is known of its replies."""
 
     def fallback(self, first_failing_s: float, horizons: Sequence[float]) -> Dial:
         """It as one that may be dialled when the first dial has failed, discounted by its chance to be there."""
@@ -62,7 +64,8 @@ def arrivals_of(
             continue
         moments = [silent_s + (horizon if horizon < left_s else left_s) for horizon in horizons]
         chances = believed.offers_within(buyer.buyer, silent_s, moments)
-        found.append(Arrivals(buyer, tuple(chances), tuple(weighing.typical(buyer.buyer))))
+        typical = tuple(weighing.typical(buyer.buyer))
+        found.append(Arrivals(buyer, tuple(chances), typical, not believed.heard(buyer.buyer)))
     return found
 
 

@@ -37,6 +37,8 @@ class Chances:
     answers: float
     talks: float
     stays: float
+    newcomer: bool
+    """Whether nothing is known of its phone."""
 
 
 class Weighing:
@@ -68,7 +70,7 @@ class Weighing:
     def chances(self, buyer: str, min_s: int) -> Chances:
         """Of an offer with this minimum duration."""
         answers, stays, _, _ = self._phone(buyer)
-        return Chances(answers, self._talks(buyer, min_s), stays)
+        return Chances(answers, self._talks(buyer, min_s), stays, not self._believed.dialled(buyer))
 
     def dial(self, offer: InHand) -> Dial:
         """Of an offer in hand."""

@@ -123,6 +123,16 @@ class Beliefs:
         own = self.patience.get((vertical, hearing))
         return own.leave_per_s(everybody) if own else everybody
 
+    def dialled(self, buyer: str) -> bool:
+        """Whether anything is known of its phone, or of talks with it."""
+        known = self.buyers.get(buyer)
+        return known is not None and (known.answers.dials > 0 or bool(known.talks))
+
+    def heard(self, buyer: str) -> bool:
+        """Whether anything is known of its replies."""
+        known = self.buyers.get(buyer)
+        return known is not None and bool(known.replies.pings)
+
     def dials(self, buyer: str) -> float:
         """How many dials the evidence on its answers amounts to."""
         known = self.buyers.get(buyer)

@@ -47,7 +47,8 @@ class Bidding:
 
     def __init__(self, deps: Deps, progress: Progress, metrics: Metrics) -> None:
         self._deps, self._progress, self._metrics = deps, progress, metrics
-        self._listeners: dict[str, asyncio.Task[None]] = {}
+        self._listeners: dict[tuple[str, int], asyncio.Task[None]] = {}
+        """By call and auction."""
         self._news: dict[str, asyncio.Event] = {}
         """Of callers that are held here for a late offer: whether one has come."""
         self.draining: Callable[[], bool] = lambda: False
@@ -59,9 +60,9 @@ class Bidding:
 
     def caller_left(self, sid: str) -> None:
         """The call has ended: nobody waits for late offers any more."""
-        listener = self._listeners.get(sid)
-        if listener is not None and listener is not asyncio.current_task():
-            listener.cancel()
+        for (of, _), listener in self._listeners.items():
+            if of == sid and listener is not asyncio.current_task():
+                listener.cancel()
 
     async def decided(self, call: Call, plan: Plan) -> Applied | None:
         """Hold the call's auction, or wait for late offers, and make the posts that its offers need, until something is
@@ -145,8 +146,9 @@ class Bidding:
             decided = clock.monotonic()
             applied, offers = await self._close(held, closed_by, decisions)
             self._metrics.auction_overhead.labels("decide").observe(clock.monotonic() - decided)
-            if applied is not None and not auction.over and self._listen(held):
+            if applied is not None and not auction.over:
                 auction.hand_on()
+                self._listen(held)
         if offers:
             return applied, "sold"
         return applied, "nobody_called" if closed_by == NOBODY_ASKED else "no_offer"
@@ -168,6 +170,8 @@ class Bidding:
             after: After = "start" if heard is None else "reply" if heard else "look"
             thought, verdict = chosen(call, run, known, after, at)
             if verdict.choice is not Choice.WAIT or auction.over:
+                if auction.closed_by == "deadline":
+                    await auction.hear(0)  # whoever has not answered by now has its result before the call goes on
                 return call.decisions[len(held.call.decisions) :]
             if verdict.because is not Because.NO_OFFER_YET or heard is None:
                 call = thought  # that there is no offer yet needs no saying twice
@@ -203,15 +207,11 @@ class Bidding:
 
     # -- late offers ----------------------------------------------------------------------------------------------
 
-    def _listen(self, held: _Held) -> bool:
-        """Go on hearing the buyers that have not answered; ``False`` when somebody listens for this call already."""
-        sid = held.call.sid
-        if sid in self._listeners:
-            return False
-        task = asyncio.create_task(self._hear_late(held), name=f"late offers {sid}")
-        self._listeners[sid] = task
-        task.add_done_callback(lambda done: self._listeners.pop(sid, None))
-        return True
+    def _listen(self, held: _Held) -> None:
+        """Go on hearing the buyers that have not answered."""
+        of = (held.call.sid, held.run.no)
+        task = self._listeners[of] = asyncio.create_task(self._hear_late(held), name=f"late offers {of[0]}")
+        task.add_done_callback(lambda done: self._listeners.pop(of, None))
 
     async def _hear_late(self, held: _Held) -> None:
         auction, sid = held.auction, held.call.sid

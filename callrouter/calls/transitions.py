@@ -144,7 +144,7 @@ def look_again(call: Call, auction_no: int, heard: bool, at: Setting) -> Step:
     if not call.waiting or run is None or run.no != auction_no:
         return Step(call, standing(call, at))
     step = go_on(call, at, may_ask_again=bool(call.attempts), after="reply" if heard else "look")
-    return Step(call, standing(call, at)) if step.call.waiting and not step.expired else step
+    return Step(call, standing(call, at)) if step.call.waiting else step
 
 
 def accepted(call: Call, no: int, verdict: Offer | Decline, at: Setting) -> Step:

@@ -58,6 +58,26 @@ async def attached(environ: Mapping[str, str]) -> AsyncIterator[Attached]:
 
 
 @asynccontextmanager
+async def attached_engine(environ: Mapping[str, str]) -> AsyncIterator[Engine]:
+    """The engine alone; no ledger is needed. Raises what `attached` raises."""
+    settings = read_settings(environ, serving=False)
+    logs.configure_logging(sys.stderr, level="ERROR", secrets=settings.secrets)
+    was_up = bool(settings.redis_url) or _listens(embedded.socket_path(settings.data_dir))
+    engine = await _engine(settings, SystemClock())
+    try:
+        yield engine
+    finally:
+        await engine.close()
+        if not was_up:
+            await asyncio.to_thread(embedded.stop_if_last, settings.data_dir)
+
+
+def engine_exists(settings: Settings) -> bool:
+    """Whether there is an engine to look into: a service has run with these settings, or a shared engine is named."""
+    return bool(settings.redis_url) or (settings.data_dir / "engine").is_dir()
+
+
+@asynccontextmanager
 async def attached_ledger(environ: Mapping[str, str]) -> AsyncIterator[Ledger]:
     """The ledger alone; no engine is needed. Raises what `attached` raises."""
     settings = read_settings(environ, serving=False)
@@ -76,7 +96,7 @@ async def attached_ledger(environ: Mapping[str, str]) -> AsyncIterator[Ledger]:
 async def _engine(settings: Settings, clock: Clock) -> Engine:
     if settings.redis_url:
         return Engine.at_url(settings.redis_url, clock, client_name="callrouter-command")
-    if not (settings.data_dir / "engine").is_dir():
+    if not engine_exists(settings):
         raise CallrouterError(
             f"no service has run in {settings.data_dir.absolute()}; set CALLROUTER_DATA_DIR or CALLROUTER_REDIS_URL"
         )

@@ -1,9 +1,11 @@
 """One call on a page: who called, what happened when, what each buyer said, and what is owed. Pure."""
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from callrouter.calls.reasons import decisions_of, told
 from callrouter.calls.words import event_words, left_words, way_words
 from callrouter.commands.tables import clock_time, money, table
 
@@ -13,6 +15,8 @@ Record = Mapping[str, Any]
 def call_page(call: Record) -> str:
     """A call in the shape of ``GET /api/v1/calls/{sid}`` for people to read."""
     parts = [_header(call), _section("timeline (seconds since arrival)", _timeline(call))]
+    if why := _why(call):
+        parts.insert(1, _section("why it went this way (seconds since arrival)", why))
     if call["results"]:
         parts.append(_section("buyers", _results(call["results"])))
     if call.get("posts"):
@@ -83,6 +87,24 @@ def _timeline(call: Record) -> str:
         f"{event_words(event['event'], event['detail'])}\n"
         for event in events
     )
+
+
+_WIDE = 110
+
+
+def _why(call: Record) -> str:
+    """The story of its decisions; empty where none were kept."""
+    arrived = datetime.fromisoformat(call["started_at"]).timestamp()
+    steps = told(decisions_of(call), arrived=arrived, transfer=call["kind"] == "transfer")
+    return "".join(
+        _indented(step.headline, f"{step.after_s:>8.3f}  ", " " * 10)
+        + "".join(_indented(line, " " * 10, " " * 12) for line in step.lines)
+        for step in steps
+    )
+
+
+def _indented(text: str, first: str, further: str) -> str:
+    return textwrap.fill(text, _WIDE, initial_indent=first, subsequent_indent=further, break_on_hyphens=False) + "\n"
 
 
 def _results(results: Sequence[Record]) -> str:

@@ -1,4 +1,4 @@
-"""Every buyer as operations see it: how it stands, what of its caps is left, how it did lately, and its switch."""
+"""Every buyer as operations see it: how it stands and did lately, what was learned of it, its caps and its switch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from callrouter.console.console import Console
 from callrouter.console.forms import Trouble, form_of
 from callrouter.console.moments import epoch
 from callrouter.console.pages import HOME, OPERATIONS, guarded, redirect, render
-from callrouter.console.plain_words import family_of, money_words, reason_words, utc_words
+from callrouter.console.plain_words import family_of, money_words, reason_words, seconds_words, utc_words
 from callrouter.console.sessions import Session
 from callrouter.errors import NotFound
 
@@ -69,6 +69,10 @@ class Card:
     errors: Sequence[Mapping[str, str]]
     lately: bool
     """Whether the ledger said how it did."""
+    believed: str
+    """What was learned of it, in a sentence or two; empty of what buys no calls."""
+    forgivable: bool
+    """Whether anything was learned that can be forgotten."""
 
 
 def card(shown: Mapping[str, Any], now: float) -> Card:
@@ -97,6 +101,8 @@ def card(shown: Mapping[str, Any], now: float) -> Card:
             for error in lately.get("last_errors") or ()
         ],
         lately=shown.get("lately") is not None,
+        believed=_believed(shown.get("believed")),
+        forgivable=_learned(shown.get("believed") or {}),
     )
 
 
@@ -152,6 +158,32 @@ def _rates(lately: Mapping[str, Any], payout: Mapping[str, Any], *, dialled: boo
     ]
 
 
+def _learned(believed: Mapping[str, Any]) -> bool:
+    return bool(believed.get("dials") or believed.get("talks"))
+
+
+def _believed(believed: Mapping[str, Any] | None) -> str:
+    if believed is None:
+        return ""
+    after_s, usual, known = believed["offer_after_s"], believed["usual_offer"], _learned(believed)
+    if not believed["requests"] and not known:
+        return "Nothing yet: its offers are valued like the average buyer's."
+    asked = f"It makes an offer in {_share(believed['offer_rate'])} of cases"
+    asked += f", usually {money_words(usual['payout'])}" if usual else ""
+    asked += f" after {seconds_words(after_s)}" if after_s is not None else ""
+    taken = "Its" if known else "Of its phone and its talks nothing is known yet; like the average buyer's, its"
+    phone = (
+        f"{taken} phone is expected to be picked up in {_share(believed['answer_rate'])} of dials, and"
+        f" {_share(believed['talk_rate'])} of talks to last {believed['talk_s']} s."
+    )
+    worse = f" It got much worse {_times(believed['alarms'])}." if believed["alarms"] else ""
+    return f"{f'{asked}. ' if believed['requests'] else ''}{phone}{worse}"
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
 def _number(amount: float) -> str:
     return f"{amount:,.0f}" if amount == int(amount) else f"{amount:,.2f}"
 
@@ -165,7 +197,7 @@ def _period(seconds: float) -> str:
 
 
 def routes(console: Console) -> list[Route]:
-    """The list, and the switch."""
+    """The list, the switch, and forgiving."""
 
     async def page(request: Request, session: Session) -> Response:
         now = console.clock.now()
@@ -174,6 +206,7 @@ def routes(console: Console) -> list[Route]:
         told = {
             "off": "is switched off: nothing more goes to it",
             "on": "is switched on: the next caller is offered to it",
+            "forgiven": "is forgiven, in every plan: in a moment its offers are valued like the average buyer's",
         }
         plan, buyer = request.query_params.get("plan"), request.query_params.get("buyer")
         words = told.get(request.query_params.get("told", ""))
@@ -202,8 +235,15 @@ def routes(console: Console) -> list[Route]:
             raise NotFound("buyer")
         return redirect(request, f"{PATH}?told=on&plan={plan}&buyer={buyer}")
 
+    async def forgive(request: Request, session: Session) -> Response:
+        plan, buyer = request.path_params["plan"], request.path_params["buyer"]
+        if console.buyers is None or await console.buyers.forgive(plan, buyer, session.name) is None:
+            raise NotFound("buyer")
+        return redirect(request, f"{PATH}?told=forgiven&plan={plan}&buyer={buyer}")
+
     return [
         Route(PATH, guarded(console, OPERATIONS, page), methods=["GET"]),
         Route(f"{PATH}/{{plan}}/{{buyer}}/off", guarded(console, OPERATIONS, off), methods=["POST"]),
         Route(f"{PATH}/{{plan}}/{{buyer}}/on", guarded(console, OPERATIONS, on), methods=["POST"]),
+        Route(f"{PATH}/{{plan}}/{{buyer}}/forgive", guarded(console, OPERATIONS, forgive), methods=["POST"]),
     ]

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from callrouter.console.console import Console
+from callrouter.console.decided import decided
 from callrouter.console.events import live
 from callrouter.console.moments import Moments, Record, events, offer_of
 from callrouter.console.pages import HOME, OPERATIONS, fragment, guarded, render
@@ -85,7 +86,7 @@ def _minimum(offer: Record | None) -> str:
 
 
 def ranking(record: Record) -> list[dict[str, str]]:
-    """The offers in the order in which they would be dialled, in numbers; see `ranked`. Pure."""
+    """The offers by payout, of a record from before decisions were kept; see `ranked`. Pure."""
     dialled = {a["buyer"]: a for a in record.get("attempts") or ()}
     not_dialled = "not dialled so far" if record.get("outcome") is None else "was not dialled"
     return [
@@ -185,7 +186,8 @@ def page_values(record: Record, now: float, fast_answer_s: float, buyers: Sequen
         "facts": facts(record, now),
         "drawing": drawing(record, now, fast_answer_s=fast_answer_s, buyers=buyers),
         "answers": answers(record),
-        "ranking": ranking(record),
+        "decided": decided(record),
+        "ranking": ranking(record) if record.get("decisions") is None else [],
         "callback": owed,
         "callback_id": callback_id,
         "sale": sale_words(record),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from callrouter.calls.reasons import policy_of
 from callrouter.console.moments import Moments, Record, auctions, epoch, events, offer_of
 from callrouter.console.plain_words import (
     STATES,
@@ -86,14 +87,32 @@ def _best(won: Record, record: Record) -> str:
     payout = money_words(won["payout"])
     offer = offer_of(won, record)
     no = next((r["auction"] for r in record.get("results") or () if r.get("offer") == offer), len(auctions(record)))
-    rivals = [r for r in record.get("results") or () if r.get("offer") and r["auction"] == no]
+    decided = epoch(won.get("decided_at"))
+    rivals = [
+        r
+        for r in record.get("results") or ()
+        if r.get("offer") and r["auction"] == no and not _came_after(r["offer"], decided)
+    ]
     higher = [r["buyer"] for r in rivals if Decimal(r["offer"]["payout"]) > Decimal(won["payout"])]
+    tried = {each["buyer"] for each in (*(record.get("attempts") or ()), *(record.get("posts") or ()))}
+    passed = [buyer for buyer in higher if buyer not in tried]
+    policy = policy_of(record)
     anew = f" of auction {no}" if no > 1 else ""
     if len(rivals) <= 1:
         return f"it offered {payout}, the only offer{anew}"
     if not higher:
         return f"it offered {payout}, the highest of {len(rivals)} offers{anew}"
+    if passed and policy == "expected_value":
+        offers = "the higher offer" if len(passed) == 1 else "the higher offers"
+        return f"it offered {payout}, which was worth more than {offers} of {listed(passed)}"
+    if passed and policy == "priority":
+        return f"it offered {payout}, and the plan serves it before {listed(passed)}"
     return f"it offered {payout}, the best left of {len(rivals)} offers{anew} after that of {listed(higher)}"
+
+
+def _came_after(offer: Record, moment: float | None) -> bool:
+    """Whether an offer came when the choice had been made."""
+    return moment is not None and (epoch(offer.get("received_at")) or 0.0) > moment + 0.05
 
 
 def _failures(record: Record) -> str:

@@ -73,6 +73,8 @@ class Rated(Value):
     """Chance that the caller is still there when it is picked up."""
     worth: float = 0.0
     """Dollars: payout × the three."""
+    newcomer: bool = False
+    """Whether it has never been dialled, so that the chances are those of buyers on the whole."""
 
 
 class Awaited(Value):
@@ -83,7 +85,11 @@ class Awaited(Value):
     until: float
     """When its time is up, epoch seconds."""
     chance: float | None = None
-    """That it offers within the wait that was weighed."""
+    """That it offers within ``within_s``."""
+    within_s: float | None = None
+    """The wait that was weighed; where nobody is waited for, the longest that was thought of."""
+    newcomer: bool = False
+    """Whether nothing is known of it yet, so that it is valued like anybody."""
     worth: float | None = None
     """Dollars: what an offer of it would be worth, typically."""
 

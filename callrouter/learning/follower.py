@@ -18,7 +18,7 @@ log = logging.getLogger("callrouter.learning")
 EVERY_S = 1.0
 SOONEST_S = 0.05
 """Between two looks at the log, however often somebody wakes the follower."""
-READ = 200
+READ = 100
 """Lessons a round trip."""
 
 

@@ -155,7 +155,7 @@ async def test_while_the_ledger_does_not_answer_buyers_are_shown_without_lately_
         database = tmp_path / "data" / "ledger.db"
         assert database.exists()
         with database.open("r+b") as file:
-            file.write(b"\0" * 200)
+            file.write(b"\0" * database.stat().st_size)
         status, body = await ask("POST", f"{LMAL}/off")
         assert (status, body["lately"], body["payout"]["highest"]) == (200, None, None)
         assert BuyerShown.model_validate(body).switched_off is not None

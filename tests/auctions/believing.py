@@ -51,6 +51,12 @@ class StatedBeliefs:
         silent = 1.0 - by_now
         return [(_line(offers, later) - by_now) / silent if silent > 0 else 0.0 for later in later_s]
 
+    def dialled(self, buyer: str) -> bool:
+        return buyer in self.buyers
+
+    def heard(self, buyer: str) -> bool:
+        return buyer in self.buyers
+
     def typical_offers(self, buyer: str) -> Sequence[tuple[float, int]]:
         return self._of(buyer).typical
 

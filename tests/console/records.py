@@ -3,6 +3,7 @@
 from typing import Any
 
 from callrouter.domain.clock import rfc3339
+from tests.calls import decided
 
 START = 1_795_200_000.0
 Record = dict[str, Any]
@@ -32,9 +33,10 @@ def result(
     *,
     pays: str = "42.00",
     auction: int = 1,
+    minimum: int = 90,
 ) -> Record:
     """A buyer's result in an auction; ``asked`` is ``None`` for one that was not asked."""
-    made = offer(pays, (asked or 0) + elapsed) if reason == "offer" else None
+    made = offer(pays, (asked or 0) + elapsed, minimum=minimum) if reason == "offer" else None
     return {
         "auction": auction, "buyer": buyer, "reason": reason, "elapsed_s": elapsed, "asked_at": at(asked),
         "buyer_code": None, "detail": None, "offer": made,
@@ -167,4 +169,56 @@ def renewed_transfer() -> Record:
         results=[result("acme", 0, 0.4, pays="38.50"), result("acme", 22, 0.4, pays="38.50", auction=2)],
         attempts=[dial(1, "acme", 34, 140, "bridged", rings=35, answered=38, age=11.6, pays="38.50")],
         transfer={"way": "bridge", "agent": "Dana", "parties": parties},
+    )  # fmt: skip
+
+
+def waited() -> Record:
+    """One offer is in hand after 0.6 s; a better one, waited for, comes 3 s later and takes the call."""
+    return call(
+        (0, "arrived", "inbound"), (0, "auction_started", "1"), (3.6, "auction_closed", "2 offers, all_answered"),
+        (3.6, "dial_decided", "1 contactability"), (3.8, "leg_ringing", "1"), (8.6, "leg_in_progress", "1"),
+        (208.6, "leg_completed", "1"), (208.6, "dial_ended", "1 bridged"), (208.6, "ended", "bridged"),
+        outcome="bridged", qualified=True, buyer="contactability", payout="34.00", min_duration_s=90, bridged_s=200,
+        results=[
+            result("letsmakealead", 0, 0.6, pays="18.00", minimum=60), result("contactability", 0, 3.6, pays="34.00"),
+            result("callconnect", 0, 2.0, "no_offer"),
+        ],
+        attempts=[dial(1, "contactability", 3.6, 208.6, "bridged", answered=8.6, pays="34.00")],
+        decisions=decided.dumped(decided.waited().decisions),
+    )  # fmt: skip
+
+
+def not_waited() -> Record:
+    """The best offer comes first and is dialled at once; another one comes while they talk."""
+    return call(
+        (0, "arrived", "inbound"), (0, "auction_started", "1"), (0.6, "auction_closed", "1 offer, policy"),
+        (0.6, "dial_decided", "1 letsmakealead"), (0.8, "leg_ringing", "1"), (5.6, "leg_in_progress", "1"),
+        (155.6, "leg_completed", "1"), (155.6, "dial_ended", "1 bridged"), (155.6, "ended", "bridged"),
+        outcome="bridged", qualified=True, buyer="letsmakealead", payout="38.00", min_duration_s=60, bridged_s=150,
+        results=[
+            result("letsmakealead", 0, 0.6, pays="38.00", minimum=60), result("contactability", 0, 3.6, pays="17.00"),
+            result("callconnect", 0, 5.0, "no_offer"),
+        ],
+        attempts=[dial(1, "letsmakealead", 0.6, 155.6, "bridged", answered=5.6, pays="38.00")],
+        decisions=decided.dumped(decided.not_waited().decisions),
+    )  # fmt: skip
+
+
+def one_after_another() -> Record:
+    """The best is not picked up; the next one's offer had come in the meantime."""
+    return call(
+        (0, "arrived", "inbound"), (0, "auction_started", "1"), (0.6, "auction_closed", "1 offer, policy"),
+        (0.6, "dial_decided", "1 letsmakealead"), (0.8, "leg_ringing", "1"), (12, "leg_no_answer", "1"),
+        (12, "dial_ended", "1 no_answer"), (12, "dial_decided", "2 contactability"), (12.2, "leg_ringing", "2"),
+        (15, "leg_in_progress", "2"), (115, "leg_completed", "2"), (115, "dial_ended", "2 bridged"),
+        (115, "ended", "bridged"),
+        outcome="bridged", qualified=True, buyer="contactability", payout="17.00", min_duration_s=90, bridged_s=100,
+        results=[
+            result("letsmakealead", 0, 0.6, pays="38.00", minimum=60), result("contactability", 0, 6.0, pays="17.00"),
+        ],
+        attempts=[
+            dial(1, "letsmakealead", 0.6, 12, "no_answer", pays="38.00"),
+            dial(2, "contactability", 12, 115, "bridged", answered=15, age=6.0, pays="17.00"),
+        ],
+        decisions=decided.dumped(decided.one_after_another().decisions),
     )  # fmt: skip

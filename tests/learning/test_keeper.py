@@ -3,16 +3,20 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from callrouter.beliefs.document import dumped
 from callrouter.errors import EngineUnavailable, LedgerUnavailable
+from callrouter.learning.again import beliefs_at
 from callrouter.learning.keeper import CHUNK, KEEP_EVERY_S, STAY, Keeper
 from callrouter.learning.log import Entry
-from callrouter.ledger.database import open_database
+from callrouter.ledger.database import open_database, sqlite_url
 from callrouter.ledger.lessons import LessonArchive, LessonChunk
+from callrouter.ledger.reads import Ledger
+from callrouter.ledger.upgrade import upgrade
 from tests.learning.given import STATE_EVERY, Learning, learned_of, lessons
 
 
@@ -150,6 +154,23 @@ async def test_keepers_that_race_keep_each_lesson_once(learning: Learning) -> No
     assert await learning.archived() == everything
     assert await learning.log.checkpoint() == (last, learned_of(everything))
     assert dumped(follower.beliefs) == learned_of(everything)
+
+
+async def test_hosts_with_a_ledger_each_have_what_they_kept_themselves(on_sqlite: Learning, tmp_path: Path) -> None:
+    await upgrade(sqlite_url(tmp_path / "other"))
+    ledger = Ledger(sqlite_url(tmp_path / "other"), on_sqlite.clock)
+    other = Learning(on_sqlite.engine, ledger.lessons, on_sqlite.clock)
+    follower = await on_sqlite.following()
+    for turn in range(6):
+        await on_sqlite.log.add(lessons(20, turn))
+        await follower.caught_up()
+        keeping, without = (on_sqlite, other) if turn % 2 else (other, on_sqlite)
+        await keeping.keep_all()
+        found = await beliefs_at(keeping.archive, keeping.clock, follower.beliefs.version)
+        assert found is not None
+        assert dumped(found) == dumped(follower.beliefs)
+        assert await beliefs_at(without.archive, without.clock, follower.beliefs.version) is None
+    await ledger.close()
 
 
 async def test_while_the_ledger_is_out_lessons_wait_and_are_learned(

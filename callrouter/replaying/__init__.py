@@ -1,0 +1,1 @@
+"""Recorded calls decided again: under the very settings that they were decided with, and under others."""
