@@ -48,7 +48,7 @@ async def test_the_page_of_a_call_that_did_not_wait_says_why_not(world: World, s
     await opened(world, screen, records.not_waited(), "call-not-waited", looks)
     await screen.says(
         "0.6 s Dialled letsmakealead, which offers $38.00 (after 60 s of talk).",
-        "contactability has not answered; its offers are typically worth $11.75.",
+        "contactability has not answered; within 9.4 s it offers in 96 of 100 cases, typically worth $11.75.",
         "Nobody who has not answered is expected to bring more than holding costs: waiting is worth at most $26.41, "
         "dialling now $26.49",
         "Who had not answered then",
