@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from pydantic import Field
+
 from callrouter.api.shapes import MoneyText, Record, TimeText
 from callrouter.domain.call import Outcome
 
@@ -107,6 +109,9 @@ class CallShown(CallInList):
     results: list[ResultOfCall]
     """Every buyer of every auction; nobody is missing."""
     attempts: list[AttemptOfCall]
+    decisions: list[dict[str, Any]] = Field(default_factory=list)
+    """What was decided of dialling and waiting, in order, with the reasons in numbers. A decision that has no ``news``
+    leaves out what the one before says."""
     sale: dict[str, Any] | None
     """What became of the person's data, when lead buyers were asked."""
     events: list[EventOfCall]

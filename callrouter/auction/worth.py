@@ -23,6 +23,8 @@ class Dial:
     there: float = 1.0
     """Chance that its offer is in hand when its turn comes."""
     dial_by: float = float("inf")
+    answers: float = 1.0
+    """Chance that its phone is picked up."""
 
     @property
     def index(self) -> float:
@@ -76,7 +78,7 @@ class Weighing:
         """Of an offer in hand."""
         answers, stays, keep, failing_s = self._phone(offer.buyer)
         win = float(offer.payout) * answers * self._talks(offer.buyer, offer.min_s) * stays
-        return Dial(win, keep, failing_s, offer.buyer, dial_by=offer.dial_by)
+        return Dial(win, keep, failing_s, offer.buyer, dial_by=offer.dial_by, answers=answers)
 
     def typical(self, buyer: str) -> list[Dial]:
         """Of what a buyer may offer that has not answered yet."""
@@ -113,10 +115,25 @@ def best_plan(in_hand: Sequence[Dial], others: Sequence[Dial], tries: int, now: 
     best, worth = None, 0.0
     order = in_order([*in_hand, *others])
     for first in in_order(in_hand)[:FIRSTS]:
-        if first.dial_by < now:
+        if first.dial_by < now or any(_beats(other, first, now) for other in in_hand):
             continue
         rest = [dial for dial in order if dial is not first and dial.buyer != first.buyer]
         value = value_of([first, *rest], tries, now)
         if best is None or value > worth + 1e-9:
             best, worth = first, value
     return best, worth
+
+
+def _beats(better: Dial, dial: Dial, now: float) -> bool:
+    """Whether a dial pays more and is answered as often, and the other can still follow it.
+
+    Without this a poor offer may come first only because it is likely to fail, and so to pass the time.
+    """
+    return (
+        better.win > dial.win
+        and better.answers >= dial.answers
+        and better.win * dial.answers >= dial.win * better.answers
+        and better.failing_s <= dial.failing_s
+        and now <= better.dial_by
+        and now + better.failing_s <= dial.dial_by
+    )

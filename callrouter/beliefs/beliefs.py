@@ -158,6 +158,7 @@ class Beliefs:
             case Rang():
                 self._rang(lesson)
             case TalkBegan():
+                self._forget_endless(at)
                 self.talking[lesson.talk] = (lesson.buyer, lesson.vertical, lesson.at)
                 self._curves.clear()
             case TalkEnded():
@@ -208,6 +209,11 @@ class Beliefs:
                     evidence.add(seconds, weight=1 - KEPT_SHARE)
                 self.on_alarm(lesson.buyer, "talks")
         self._curves.clear()
+
+    def _forget_endless(self, at: float) -> None:
+        """Talks whose end was never told."""
+        for talk in [talk for talk, (_, _, since) in self.talking.items() if at - since > LONGEST_TALK_S]:
+            del self.talking[talk]
 
     def _forgive(self, buyer: str) -> None:
         """Its answers and talks are forgotten; how fast it replies is no fault of anybody."""

@@ -253,6 +253,7 @@ class CallStore:
             "count": keys.lessons_count,
             "lessons": [json.dumps(written(lesson)) for lesson in commit.lessons],
             "replies": keys.replies(commit.call.sid),
+            "call": keys.call(commit.call.sid),
             "unheard": [{"field": cut.field, "lesson": json.dumps(written(cut.lesson))} for cut in commit.unheard],
         }
 

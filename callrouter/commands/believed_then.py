@@ -1,40 +1,41 @@
 """What a deployment believed at an earlier time: from the ledger's archive, and of late from the engine."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 
 from callrouter.beliefs.beliefs import Beliefs
 from callrouter.beliefs.document import UnreadableBeliefs, loaded
-from callrouter.commands.attach import attached_engine, engine_exists
-from callrouter.domain.clock import SystemClock
+from callrouter.domain.clock import Clock
+from callrouter.engine.client import Engine
 from callrouter.errors import CallrouterError
 from callrouter.learning.again import BeliefsAgain
 from callrouter.learning.folding import fold
 from callrouter.learning.log import Entry, LessonLog
-from callrouter.ledger.reads import Ledger
-from callrouter.settings import read_settings
+from callrouter.ledger.lessons import LessonArchive
 
 _AT_ONCE = 1_000
 
 
 class BelievedThen:
-    """``async with BelievedThen(ledger, environ)``. The engine is only looked into for what the archive lacks yet."""
+    """``engine`` opens it: it is looked into once, when something is asked for that the archive lacks, and not at all
+    where it is ``None``."""
 
-    def __init__(self, ledger: Ledger, environ: Mapping[str, str]) -> None:
-        self._archive = BeliefsAgain(ledger.lessons, SystemClock())
-        self._environ = environ
-        self._stack = AsyncExitStack()
+    def __init__(
+        self,
+        archive: LessonArchive,
+        clock: Clock,
+        engine: Callable[[], AbstractAsyncContextManager[Engine]] | None = None,
+    ) -> None:
+        self._archive = BeliefsAgain(archive, clock)
+        self._engine = engine
         self._lately: Lately | None = None
 
-    async def __aenter__(self) -> "BelievedThen":
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await self._stack.aclose()
-
     async def at(self, version: int) -> Beliefs | None:
-        """What was believed at this version; ``None``: it is not kept. Good until the next question."""
+        """What was believed at this version; ``None``: it is not kept. Good until the next question.
+
+        Raises `LedgerUnavailable`, and `CallrouterError` for what another release wrote.
+        """
         lately = self._lately.at(version) if self._lately else None
         if lately is not None:
             return lately
@@ -48,19 +49,19 @@ class BelievedThen:
         return found
 
     async def _opened(self) -> "Lately":
-        if not engine_exists(read_settings(self._environ, serving=False)):
+        if self._engine is None:
             return Lately(None, ())
         try:
-            engine = await self._stack.enter_async_context(attached_engine(self._environ))
-            log = LessonLog(engine)
-            checkpoint = await log.checkpoint()
-            if checkpoint is None:
-                return Lately(None, ())
-            last, document = checkpoint
-            entries: list[Entry] = []
-            while page := (await log.after(last, _AT_ONCE)).entries:
-                entries += page
-                last = page[-1].number
+            async with self._engine() as engine:
+                log = LessonLog(engine)
+                checkpoint = await log.checkpoint()
+                if checkpoint is None:
+                    return Lately(None, ())
+                last, document = checkpoint
+                entries: list[Entry] = []
+                while page := (await log.after(last, _AT_ONCE)).entries:
+                    entries += page
+                    last = page[-1].number
         except CallrouterError:
             return Lately(None, ())  # what the archive does not have yet is then said not to be kept
         return Lately(document, entries)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from callrouter.commands.attach import attached_ledger
+from callrouter.commands.attach import attached_engine, attached_ledger, engine_exists
 from callrouter.commands.believed_then import BelievedThen
 from callrouter.commands.periods import period_asked
 from callrouter.commands.replay_page import as_json, replay_page
@@ -18,6 +18,7 @@ from callrouter.ledger.reads import Ledger
 from callrouter.replaying.changes import Changes, changes_of
 from callrouter.replaying.reading import oldest_first
 from callrouter.replaying.replay import Replayed, replayed
+from callrouter.settings import read_settings
 
 WIDEST = 120
 """Characters a line where nothing says how wide the terminal is."""
@@ -44,10 +45,13 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 async def _replayed(period: Period, plan: str | None, changes: Changes | None, environ: Mapping[str, str]) -> Replayed:
-    async with attached_ledger(environ) as ledger, BelievedThen(ledger, environ) as beliefs:
-        return await replayed(_records(ledger, period, plan), beliefs, changes)
+    engine = (lambda: attached_engine(environ)) if engine_exists(read_settings(environ, serving=False)) else None
+    async with attached_ledger(environ) as ledger:
+        beliefs = BelievedThen(ledger.lessons, SystemClock(), engine)
+        return await replayed(records(ledger, period, plan), beliefs, changes)
 
 
-async def _records(ledger: Ledger, period: Period, plan: str | None) -> AsyncIterator[tuple[float, Mapping[str, Any]]]:
+async def records(ledger: Ledger, period: Period, plan: str | None) -> AsyncIterator[tuple[float, Mapping[str, Any]]]:
+    """The records of a period's finished calls, as `replayed` takes them."""
     async for call in oldest_first(ledger, period.since or 0.0, period.until or 0.0, plan):
         yield call.started_at, call.record

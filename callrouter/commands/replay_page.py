@@ -1,6 +1,7 @@
 """What replay found, for people and for programs. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
 from textwrap import fill
 from typing import Any
 
@@ -91,7 +92,9 @@ def _cells(line: Line, by: By) -> Sequence[object]:
         _dollars(line.money.was),
         _dollars(line.money.would),
         _dollars(line.money.difference, sign=True),
-        f"{_dollars(line.money.low, sign=True)} to {_dollars(line.money.high, sign=True)}",
+        f"{_dollars(line.money.low, sign=True)} to {_dollars(line.money.high, sign=True)}"
+        if isfinite(line.money.high)
+        else "unknown",
         calls(line.valued),
     )
     if by == "buyer":
@@ -110,6 +113,8 @@ def _in_words(total: Line) -> str:
     money, verb = total.money, "more" if total.money.difference > 0 else "less"
     if money.low == money.high == 0:
         of_money = "The money would be the same to the cent"
+    elif not isfinite(money.high):
+        of_money = f"The money would be {_dollars(abs(money.difference))} {verb}; one call tells nothing of others"
     else:
         sure = "" if money.low * money.high > 0 else "; by these calls it may as well be none"
         of_money = (
@@ -124,6 +129,8 @@ def _hold(hold: Change | None) -> str:
         return ""
     if not hold.difference:
         return "Callers would hold as long."
+    if not isfinite(hold.high):
+        return f"Callers would be held for {hold.would:.1f} s instead of {hold.was:.1f} s."
     longer = "longer" if hold.difference > 0 else "shorter"
     return (
         f"A caller would be held {abs(hold.difference):.1f} s {longer} ({hold.was:.1f} s → {hold.would:.1f} s;"
@@ -136,6 +143,8 @@ def _left(left: Change | None) -> str:
         return ""
     if not left.difference:
         return "As many would leave."
+    if not isfinite(left.high):
+        return f"{left.would:.1%} would leave instead of {left.was:.1%}."
     more = "More" if left.difference > 0 else "Fewer"
     return (
         f"{more} would leave: {left.would:.1%} instead of {left.was:.1%}"
@@ -194,7 +203,9 @@ def _line(line: Line) -> dict[str, Any]:
         "key": line.key,
         "calls": line.calls,
         "dials": {"was": round(line.dials_were, 4), "would_be": round(line.dials_would, 4)},
-        "money": {name: f"{amount + 0.0:.2f}" for name, amount in _numbers(line.money).items()},
+        "money": {
+            name: f"{amount + 0.0:.2f}" if isfinite(amount) else None for name, amount in _numbers(line.money).items()
+        },
         "estimated": {"calls": line.valued, "money": f"{line.believed:.2f}"},
         "hold_s": _rounded(line.hold_s, 3),
         "left": _rounded(line.left, 5),
@@ -211,5 +222,7 @@ def _numbers(change: Change) -> dict[str, float]:
     }
 
 
-def _rounded(change: Change | None, digits: int) -> dict[str, float] | None:
-    return None if change is None else {name: round(value, digits) for name, value in _numbers(change).items()}
+def _rounded(change: Change | None, digits: int) -> dict[str, float | None] | None:
+    if change is None:
+        return None
+    return {name: round(value, digits) if isfinite(value) else None for name, value in _numbers(change).items()}

@@ -15,7 +15,7 @@ MASK = "[number]"
 """Too long to lie between two digits of a number."""
 
 Shape: TypeAlias = "Mapping[str, Shape] | None"
-"""The keys that an object keeps; ``None`` is a plain value."""
+"""The keys that an object keeps, ``*`` for all others; ``None`` is a plain value."""
 
 
 def _plain(*names: str) -> dict[str, Shape]:
@@ -46,12 +46,23 @@ _ATTEMPT: Shape = {
 _PARTY = _plain(
     "role", "no", "ordered_at", "ringing_at", "answered_at", "joined_at", "left_at", "why_left"
 )  # fmt: skip
+_RULES: Shape = {**_plain("policy", "max_wait_s", "min_offers", "max_attempts"), "tiers": _plain("*")}
+_DECISION: Shape = {
+    **_plain("form", "at", "auction", "after", "beliefs", "vertical", "since", "deadline_at", "tries_left", "choice"),
+    **_plain("because", "buyer", "until", "worth_now", "worth_waiting", "horizon_s", "second_costs", "news"),
+    "rules": _RULES,
+    "offers": _plain(
+        *("buyer", "payout", "min_duration_s", "dial_by", "answers", "talks", "stays", "worth", "newcomer")
+    ),
+    "awaited": _plain("buyer", "asked_at", "until", "chance", "within_s", "newcomer", "worth"),
+}
 KEPT: Shape = {
     **_SALE,
     **_plain("kind", "to", "outcome", "qualified", "min_duration_s", "bridged_s", "margin_s", "expected_payout"),
     **_plain("started_at", "ended_at", "zip", "region", ERASED),
     "posts": _RESULT,
     "attempts": _ATTEMPT,
+    "decisions": _DECISION,
     "callback": _plain("id", "due_at", "why"),
     "sale": _SALE,
     "transfer": {**_plain("way", "completed_at"), "parties": _PARTY},
@@ -102,8 +113,9 @@ def _kept(value: Any, shape: Shape, number: re.Pattern[str] | None) -> Any:
 
 
 def _kept_keys(value: dict[str, Any], shape: Mapping[str, Shape], number: re.Pattern[str] | None) -> dict[str, Any]:
-    known = {key: one for key, one in value.items() if key in shape or key in EMPTIED}
-    kept = {key: _kept(one, shape[key], number) if key in shape else None for key, one in known.items()}
+    shapes = {**dict.fromkeys(value, shape["*"]), **shape} if "*" in shape else shape
+    known = {key: one for key, one in value.items() if key in shapes or key in EMPTIED}
+    kept = {key: _kept(one, shapes[key], number) if key in shapes else None for key, one in known.items()}
     if kept.get("event") in _NAMES_SOMEBODY:
         kept["detail"] = None
     return kept

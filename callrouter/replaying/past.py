@@ -84,6 +84,8 @@ class Unreplayable(Exception):
 
 def past_of(record: Mapping[str, Any]) -> Past:
     """Read the record of a call (``GET /api/v1/calls/{sid}``). Raises `Unreplayable`."""
+    if record.get("erased"):
+        raise Unreplayable("whose person, and with them what was decided, was erased")
     if "decisions" not in record:
         raise Unreplayable("recorded before decisions were kept")
     try:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from callrouter.auction.known import Asked, InHand, Known
@@ -127,14 +127,20 @@ def dominated(draw: st.DrawFn) -> tuple[Known, StatedBeliefs, str, str]:
         worse.min_s - draw(st.integers(0, worse.min_s)),
         worse.dial_by,
     )
-    phone = replace(draw(stated()), answers=draw(st.floats(0.01, 1)), ring_s=draw(st.floats(0, 30)))
+    phone = replace(draw(stated()), answers=draw(st.floats(0.01, 1)))
+    finer = replace(
+        phone,
+        answers=draw(st.floats(phone.answers, 1)),
+        ring_s=phone.ring_s * draw(chances),
+        failing_s=phone.failing_s * draw(chances),
+    )
     lasts = [0.01 + 0.99 * chance for _, chance in phone.talks]
     longer = [max(*pair) for pair in zip(lasts, (chance for _, chance in draw(stated()).talks), strict=True)]
     ends = [seconds for seconds, _ in phone.talks]
     buyers = {
         **believed.buyers,
         "worse": replace(phone, talks=tuple(zip(ends, lasts, strict=True))),
-        "better": replace(phone, talks=tuple(zip(ends, longer, strict=True))),
+        "better": replace(finer, talks=tuple(zip(ends, longer, strict=True))),
     }
     believed = believed.but(buyers=buyers, ring=min(believed.ring, 0.5))
     return replace(known, in_hand=(worse, better, *known.in_hand)), believed, "better", "worse"
@@ -143,7 +149,9 @@ def dominated(draw: st.DrawFn) -> tuple[Known, StatedBeliefs, str, str]:
 @lightly
 @given(dominated())
 def test_a_better_offer_never_loses_to_a_dominated_one(case: tuple[Known, StatedBeliefs, str, str]) -> None:
+    """Both lapse at once, and the worse one can still follow: else it may be right to dial it while it lasts."""
     known, believed, better, worse = case
+    assume(known.in_hand[0].dial_by >= NOW + believed.failing_s(better))
     verdict = decide(known, believed, NOW)
     assert verdict.buyer != worse
     places = [dial.buyer for dial in verdict.ranking]

@@ -18,7 +18,7 @@ QUIET = {
     *("buyers: Breaker A", "buyers: Switched off A", "buyers: Rate limit used A"),
     *("operations: Callbacks late A", "operations: Callbacks due and late A", "operations: Callbacks due and late B"),
     *("service: Broken dialplans A", "service: Draining A", "service: Outbox by state A"),
-    *("service: Calls that the ledger waits for A",),
+    *("service: Calls that the ledger waits for A", "service: Lessons not learned yet A", "buyers: Alarms A"),
 }
 """What may stay at zero in this traffic: troubles that are not made, and what is over between two looks."""
 SHIPPED = ROOT / "grafana" / "prometheus" / "prometheus.yml"

@@ -10,6 +10,7 @@ from typing import Any
 from callrouter.simulator.demo.checks import Check, offer_age_s, offers_of
 from callrouter.simulator.demo.evidence import Evidence, Told
 from callrouter.simulator.demo.handovers import HandoverStory
+from callrouter.simulator.demo.policy_seen import policy_seen
 from callrouter.simulator.scenarios import Story
 
 MOST_SHOWN = 5
@@ -37,6 +38,7 @@ def summary(evidence: Evidence, took_s: float) -> str:
         ("transfers", _transfers(evidence)),
         ("callbacks", f"{len(evidence.world.dialler.standing())} promised and held by the dialler"),
         ("leads", f"{len(sold)} sold for ${sum((lead.payout for lead in sold), Decimal(0)):.2f}"),
+        ("policy", policy_seen(one.record for one in told if one.record)),
         ("to first dial", _quantiles(_seconds_to(told, "decided_at", first=True)) + " from arrival"),
         ("to bridge", _quantiles(_seconds_to(told, "answered_at", first=False)) + " from arrival"),
         ("offer's age", _ages(evidence)),
