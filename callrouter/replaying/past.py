@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from math import inf, isfinite, nextafter
 from typing import Any
 
 from pydantic import ValidationError
@@ -137,44 +138,42 @@ def _round(
     since, deadline_at = seen[0][1].since, seen[0][1].deadline_at
     told = {one["buyer"]: one for one in results if one["auction"] == no}
     asked: dict[str, Asked] = {}
-    offered: dict[str, tuple[float, InHand]] = {}
-    """First seen in hand, and what."""
-    silent_at: dict[str, float] = {}
-    """When it was last seen awaited."""
+    offered: dict[str, InHand] = {}
+    silent: dict[str, tuple[float, float]] = {}
+    """When a decision last saw it awaited, and when the next one did not any more."""
     for at, facts in seen:
-        for buyer in facts.awaited:
-            asked.setdefault(buyer.buyer, buyer)
-            silent_at[buyer.buyer] = at
-        for offer in facts.in_hand:
-            offered.setdefault(offer.buyer, (at, offer))
+        awaited = {buyer.buyer: buyer for buyer in facts.awaited}
+        asked = {**awaited, **asked}
+        offered = {**{offer.buyer: offer for offer in facts.in_hand}, **offered}
+        for buyer in {*awaited, *(offer.buyer for offer in facts.in_hand), *silent}:
+            last, gone = silent.get(buyer, (-inf, inf))
+            silent[buyer] = (at, inf) if buyer in awaited else (last, min(gone, at))
     spare_s = _spare_s(offered, told)
     replies = []
     for name in sorted({*asked, *offered, *(name for name, one in told.items() if one["asked_at"])}):
         one = told.get(name, {})
         asked_at = _time(one.get("asked_at"))
         ask = asked.get(name) or Asked(name, since if asked_at is None else asked_at, deadline_at)
-        seen_at, offer_seen = offered.get(name, (None, None))
-        replied_at = _replied_at(one, seen_at)
-        if replied_at is not None:
-            replied_at = max(replied_at, silent_at.get(name, replied_at))
-        replies.append(Reply(ask, replied_at, offer_seen or _late_offer(name, one.get("offer"), spare_s)))
+        replied_at = _replied_at(one, *silent.get(name, (-inf, inf)))
+        replies.append(Reply(ask, replied_at, offered.get(name) or _late_offer(name, one.get("offer"), spare_s)))
     return Round(no, since, deadline_at, tuple(replies))
 
 
-def _replied_at(result: Mapping[str, Any], seen_at: float | None) -> float | None:
-    """When its answer was there; not later than when a decision saw it."""
-    if result.get("reason") == Reason.NO_OFFER_CALLER_GONE:
-        return seen_at
-    received_at = _time((result.get("offer") or {}).get("received_at"))
+def _replied_at(result: Mapping[str, Any], silent_at: float, gone_at: float) -> float | None:
+    """When its answer was there: after the last decision that awaited it, and not later than the next one."""
+    at = _time((result.get("offer") or {}).get("received_at"))
     asked_at = _time(result.get("asked_at"))
-    if received_at is None and asked_at is not None:
-        received_at = asked_at + float(result["elapsed_s"])
-    return min((at for at in (received_at, seen_at) if at is not None), default=None)
+    if at is None and asked_at is not None:
+        at = asked_at + float(result["elapsed_s"])
+    if at is None or result.get("reason") == Reason.NO_OFFER_CALLER_GONE:
+        at = inf
+    at = min(max(at, nextafter(silent_at, inf)), gone_at)
+    return at if isfinite(at) else None
 
 
-def _spare_s(offered: Mapping[str, tuple[float, InHand]], told: Mapping[str, Mapping[str, Any]]) -> float:
+def _spare_s(offered: Mapping[str, InHand], told: Mapping[str, Mapping[str, Any]]) -> float:
     """By how much the latest dial is before the offer's end, as decisions on offers of this auction tell."""
-    for name, (_, offer) in offered.items():
+    for name, offer in offered.items():
         expires_at = _time(((told.get(name) or {}).get("offer") or {}).get("expires_at"))
         if expires_at is not None:
             return expires_at - offer.dial_by

@@ -3,6 +3,7 @@
 Hypothesis draws worlds of a few callers; each runs through the real application, engine and HTTP in virtual time.
 """
 
+import asyncio
 import itertools
 import os
 import random
@@ -15,6 +16,13 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
+from callrouter.auction.policy import decide
+from callrouter.auction.recorded import known_at, recorded
+from callrouter.beliefs.beliefs import Beliefs
+from callrouter.calls.reasons import decisions_of
+from callrouter.domain.decision import Choice
+from callrouter.learning.folding import fold
+from callrouter.learning.log import LessonLog
 from callrouter.simulator.carrier import HangUp, PhoneScript, SimulatedCall
 from callrouter.simulator.partners import Answer
 from tests.support.virtual_time import VirtualClock, run_virtual
@@ -44,6 +52,10 @@ class Drawn:
     duplicate: bool
     two_steps: bool
     """Whether Let's Make A Lead names its number only when its bid is taken up."""
+    auction: dict[str, Any]
+    """What the plan says of the choice."""
+    instances: int
+    """Two: each of the carrier's webhooks goes to either."""
 
 
 def draw(rng: random.Random) -> Drawn:
@@ -60,8 +72,13 @@ def draw(rng: random.Random) -> Drawn:
         reorder=rng.random() < 0.3,
         duplicate=rng.random() < 0.3,
         two_steps=rng.random() < 0.4,
+        auction={},
+        instances=1,
     )
-    return replace(drawn, lmal=[_posted(answer, rng) for answer in drawn.lmal])
+    drawn = replace(drawn, lmal=[_posted(answer, rng) for answer in drawn.lmal])
+    auction: dict[str, Any] = {"policy": rng.choice(["expected_value", "expected_value", "highest_payout", "priority"])}
+    auction |= rng.choice([{}, {}, {"max_wait_s": 1}, {"max_wait_s": 4}, {"min_offers": 2}])
+    return replace(drawn, auction=auction, instances=rng.choice([1, 1, 2]))
 
 
 def _caller(rng: random.Random) -> dict[str, Any]:
@@ -125,12 +142,15 @@ def test_every_promise_holds_in_any_world(world: int, engine_socket: Path, tmp_p
 
 async def live_through(clock: VirtualClock, drawn: Drawn, engine_socket: Path, folder: Path) -> None:
     """Run one world to its end, and hold it against every promise."""
-    dialplan = plan(intake={"zip": drawn.intake}, buyers=TWO_STEPS if drawn.two_steps else BUYERS)
-    async with World(clock, engine_socket, folder, dialplan=dialplan) as world:
+    buyers = TWO_STEPS if drawn.two_steps else BUYERS
+    dialplan = plan(intake={"zip": drawn.intake}, auction=drawn.auction, buyers=buyers)
+    async with World(clock, engine_socket, folder, dialplan=dialplan, instances=drawn.instances) as world:
         _tell(world, drawn)
+        switching = asyncio.create_task(_switch(world, drawn.instances))
         for n, script in enumerate(drawn.callers):
             world.place(from_=f"+1512555{140 + n:04d}", **script)
         await world.settled()
+        switching.cancel()
         await world.delivered(120)
         for call in world.carrier.calls:
             record = await world.record(call)
@@ -139,10 +159,19 @@ async def live_through(clock: VirtualClock, drawn: Drawn, engine_socket: Path, f
             one_result_each(record)
             one_post_each(world, record, drawn)
             ends_in_exactly_one_way(world, call, record)
+            nobody_waits_beyond_the_plan(record, drawn)
+        await every_decision_can_be_made_again(world)
         rows = await world.rows()
         assert sorted(row.sid for row in rows) == sorted(call.sid for call in world.carrier.calls), "one row each"
         assert [d.problems for d in world.carrier.documents if d.problems] == []
         assert len(await world.app.instance.store.live_sids()) == 0
+
+
+async def _switch(world: World, instances: int) -> None:
+    """Webhooks go now to this instance, now to that."""
+    while instances > 1:
+        await asyncio.sleep(0.7)
+        world.use_instance(world.rng.randrange(instances))
 
 
 def _tell(world: World, drawn: Drawn) -> None:
@@ -207,3 +236,38 @@ def ends_in_exactly_one_way(world: World, call: SimulatedCall, record: dict[str,
     talked = [dial for dial in call.dials if dial.bridged and dial.talk_s >= 1]
     early = [attempt for attempt in record["attempts"] if attempt["result"] == "early_hangup"]
     assert len(talked) <= len(early), "whoever talked and did not stay was hung up on"
+
+
+def nobody_waits_beyond_the_plan(record: dict[str, Any], drawn: Drawn) -> None:
+    """With an offer in hand no wait is decided beyond the plan's bound, and none at all beyond the deadline."""
+    for decision, known in zip(decisions_of(record), known_at(decisions_of(record), record["sid"]), strict=True):
+        if decision.choice is Choice.WAIT:
+            assert decision.until is not None
+            in_hand = any(offer.dial_by >= decision.at for offer in known.in_hand)
+            assert decision.until <= (known.wait_until if in_hand else known.deadline_at) + 0.001
+
+
+async def every_decision_can_be_made_again(world: World) -> None:
+    """The lessons up to a decision's version, and what was known, give the decision: all of it, to the last digit."""
+    made = [
+        (decision, known, decisions[:no])
+        for call in world.carrier.calls
+        for decisions in [decisions_of(await world.record(call))]
+        for no, (decision, known) in enumerate(zip(decisions, known_at(decisions, call.sid), strict=True))
+    ]
+    entries = (await LessonLog(world.app.instance.engine).after(0, 100_000)).entries
+    beliefs, left = Beliefs(), list(entries)
+    for decision, known, earlier in sorted(made, key=lambda one: one[0].beliefs):
+        while left and left[0].number <= decision.beliefs:
+            fold(beliefs, [left.pop(0)])
+        assert beliefs.version == decision.beliefs
+        again = recorded(
+            known,
+            decide(known, beliefs, decision.at),
+            decision.at,
+            auction=decision.auction,
+            after=decision.after,
+            beliefs=beliefs.version,
+            earlier=earlier,
+        )
+        assert again == decision

@@ -18,9 +18,10 @@ from tests.support.waiting import wait_until
 from tests.support.world import LEADS, OPS_TOKEN, TWO_STEPS, World, offers, plan, refuses
 from tests.transfers.agents import ANNAS_PHONE, TOKENS, Anna
 
-TALKER, BRIEF, UNWANTED, SEEKER, PATIENT, HANDED, KEPT = (f"+1512555010{no}" for no in range(1, 8))
+TALKER, BRIEF, UNWANTED, SEEKER, PATIENT, PRIZED, HANDED, KEPT = (f"+1512555010{no}" for no in range(1, 9))
 """Callers: one who qualifies, one whose buyer hangs up just too early, one whom nobody wants, one whose first buyer
-does not pick up until the other's offer has lapsed, one whose buyers are slow, and two whom an agent has."""
+does not pick up until the other's offer has lapsed, one whose better buyer is slow, one for whom one buyer offers so
+much that nobody waits for the other, and two whom an agent has."""
 GOOD, SHORT, DEAF, OTHER = (f"+1650555010{no}" for no in range(1, 5))
 """Buyers' numbers: talks long enough, talks too short, is not picked up, and the second best."""
 RING_S = 5
@@ -74,10 +75,12 @@ async def busy_world(clock: Clock, engine_socket: Path, folder: Path) -> AsyncIt
             UNWANTED: refuses(),
             SEEKER: offers("42.00", DEAF),
             PATIENT: offers("43.00", GOOD, 2.5, 2),
+            PRIZED: offers("20.00", GOOD, 2.5, 2),
         }
         world.lmal.answer = by_caller(told, offers("40.00", GOOD, 0.2, 2))
         broken = Answer(latency_s=0.1, fault="5xx")
-        world.contactability.answer = by_caller({UNWANTED: lambda params: broken}, offers("30.00", OTHER, 0.3, 2))
+        told = {UNWANTED: lambda params: broken, PRIZED: offers("90.00", OTHER, 0.3, 2)}
+        world.contactability.answer = by_caller(told, offers("30.00", OTHER, 0.3, 2))
         for number in (GOOD, OTHER):
             world.carrier.phone(number, PhoneScript(ring_s=0.5, talk_s=3.5))
         world.carrier.phone(SHORT, PhoneScript(ring_s=0.5, talk_s=3.0))
@@ -91,7 +94,7 @@ async def everything_happens(world: World, engine_socket: Path) -> None:
     async with aiohttp.ClientSession() as session:
         await _consents(world, session)
         await _forges(world, session)
-        calls = [world.place(from_=phone) for phone in (TALKER, BRIEF, UNWANTED, SEEKER, PATIENT)]
+        calls = [world.place(from_=phone) for phone in (TALKER, BRIEF, UNWANTED, SEEKER, PATIENT, PRIZED)]
         anna = Anna(world, session)
         await _hands_over(world, anna)
         await _keeps(world, anna)

@@ -14,13 +14,15 @@ from callrouter.domain.decision import Choice
 from callrouter.engine.client import Engine
 from callrouter.ledger.periods import Period
 from callrouter.replaying.changes import Changes, changes_of
+from callrouter.replaying.past import past_of
 from callrouter.replaying.replay import Replayed, replayed
 from callrouter.replaying.totals import Change, totals
 from callrouter.simulator.carrier import HangUp, PhoneScript
 from callrouter.simulator.partners import Answer
+from tests.replaying.pieced import pieced_as_recorded
 from tests.support.world import BUYERS, World, in_world, plan
 
-CALLS = 64
+CALLS = 60
 SUBIDS = ("quick", "slow", "rich", "moody")
 """Four buyers of one format, told apart by the id that we send them."""
 PHONES = {
@@ -106,6 +108,8 @@ async def test_a_recorded_day_under_its_own_settings_reproduces_every_decision_e
     expected = sum(Decimal(row.record["expected_payout"]) for row in await world.rows())
     assert round(Decimal(total.money.was), 2) == expected > 0
     assert total.money == Change(total.money.was, total.money.was, 0.0, 0.0)
+    pasts = [past_of(row.record) for row in await world.rows()]
+    assert sum(pieced_as_recorded(past) for past in pasts if past.decisions) > CALLS
     await _other_settings(world, total.money.was)
 
 

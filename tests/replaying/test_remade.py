@@ -8,8 +8,10 @@ import pytest
 
 from callrouter.domain.decision import Rules
 from callrouter.replaying.changes import changes_of
+from callrouter.replaying.past import past_of
 from callrouter.replaying.replay import replayed
 from callrouter.replaying.totals import Change, totals
+from tests.replaying.pieced import pieced_as_recorded
 from tests.replaying.simulated import Day, FromLog, recorded_day, world_of
 
 RULES = {
@@ -93,3 +95,9 @@ async def test_calls_that_overlap_have_their_beliefs_folded_once() -> None:
 
     found = await replayed(feed(), beliefs)
     assert (found.different, beliefs.begun, found.calls) == ([], 0, len(made.records))
+
+
+@pytest.mark.parametrize("scenario", ["P03_five_mixed", "P10_nobody_answers"])
+def test_what_is_known_at_any_moment_is_pieced_together_as_it_was(scenario: str) -> None:
+    offers = sum(pieced_as_recorded(past_of(record)) for record in day("expected value", scenario).records)
+    assert offers > 200
