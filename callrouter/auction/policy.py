@@ -61,7 +61,11 @@ def _by_worth(
     if not arrivals:
         return verdict
     if len(alive) < known.rules.min_offers:
-        return verdict.but(choice=Choice.WAIT, because=Because.TOO_FEW_OFFERS, until=bound)
+        return verdict.but(
+            choice=Choice.WAIT,
+            because=Because.TOO_FEW_OFFERS,
+            until=min(bound, max(asked.until for asked in answering)),
+        )
     within = [horizon for horizon in horizons if now + horizon <= bound + 1e-6]
     trimmed = [_trimmed(coming, len(within)) for coming in arrivals]
     wait = best_wait(known, in_hand, first, worth_now, trimmed, fallbacks, within, weighing)

@@ -17,6 +17,9 @@ from callrouter.replaying.unknown import calls, unknown
 SHOWN = 20
 """How many decisions that came out otherwise are listed for people."""
 
+_SAME_S, _SAME_SHARE = 0.05, 0.0005
+"""What is less is not shown by the digits that are printed."""
+
 
 def replay_page(found: Replayed, changes: Changes | None, by: By, period: str, width: int) -> str:
     """The whole text."""
@@ -24,10 +27,11 @@ def replay_page(found: Replayed, changes: Changes | None, by: By, period: str, w
     if found.different:
         parts.append(_differences(found.different))
     if changes is not None:
-        parts.append("\n" + _wrapped(_compared(found, changes), width))
+        noted = list(_compared(found, changes))
+        parts.append("\n" + _wrapped(noted, width) if noted else "")
     if changes is not None and found.compared:
         shown = totals(found.compared, by)
-        parts.append("\n" + _table(shown.lines, shown.total, by))
+        parts.append("\n" + _tables((*shown.lines, shown.total), by, width))
         parts.append("\n" + _wrapped([_in_words(shown.total)], width))
         parts.append("\nWhat cannot be known\n" + _listed(unknown(found, shown, changes), width))
     return "".join(parts)
@@ -76,37 +80,41 @@ def _compared(found: Replayed, changes: Changes) -> Iterator[str]:
         yield f"Left out: {calls(found.transfers)} that agents handed over."
 
 
-_HEADS = {
-    "plan": ("calls", "money was", "would be", "difference", "95 % interval", "estimated", "hold", "left"),
-    "buyer": ("calls", "dials", "money was", "would be", "difference", "95 % interval", "estimated"),
+_MONEY = ("money was", "would be", "difference", "95 % interval")
+_GROUPS: Mapping[By, Sequence[Sequence[str]]] = {
+    "plan": (("calls", *_MONEY), ("estimated", "hold", "left")),
+    "buyer": (("calls", "dials", "estimated"), _MONEY),
 }
+"""Columns that stay together where a table is too wide."""
 
 
-def _table(lines: Sequence[Line], total: Line, by: By) -> str:
-    heads = (by, *_HEADS[by])
-    return table(heads, [_cells(line, by) for line in (*lines, total)], right=_HEADS[by])
+def _tables(lines: Sequence[Line], by: By, width: int) -> str:
+    rows = [(line.key, _cells(line)) for line in lines]
+    groups = _GROUPS[by]
+    whole = _table(rows, by, [head for group in groups for head in group])
+    if max(map(len, whole.splitlines())) <= width:
+        return whole
+    return "\n".join(_table(rows, by, group) for group in groups)
 
 
-def _cells(line: Line, by: By) -> Sequence[object]:
-    money = (
-        _dollars(line.money.was),
-        _dollars(line.money.would),
-        _dollars(line.money.difference, sign=True),
-        f"{_dollars(line.money.low, sign=True)} to {_dollars(line.money.high, sign=True)}"
-        if isfinite(line.money.high)
-        else "unknown",
-        calls(line.valued),
-    )
-    if by == "buyer":
-        return (line.key, f"{line.calls:,}", f"{line.dials_were:,.0f} → {line.dials_would:,.1f}", *money)
-    hold, left = line.hold_s, line.left
-    return (
-        line.key,
-        f"{line.calls:,}",
-        *money,
-        f"{hold.was:.1f} → {hold.would:.1f} s" if hold else None,
-        f"{left.was:.1%} → {left.would:.1%}" if left else None,
-    )
+def _table(rows: Sequence[tuple[str, Mapping[str, str | None]]], by: By, heads: Sequence[str]) -> str:
+    return table((by, *heads), [(key, *(cells[head] for head in heads)) for key, cells in rows], right=heads)
+
+
+def _cells(line: Line) -> Mapping[str, str | None]:
+    money, hold, left = line.money, line.hold_s, line.left
+    interval = f"{_dollars(money.low, sign=True)} to {_dollars(money.high, sign=True)}"
+    return {
+        "calls": f"{line.calls:,}",
+        "dials": f"{line.dials_were:,.0f} → {line.dials_would:,.1f}",
+        "money was": _dollars(money.was),
+        "would be": _dollars(money.would),
+        "difference": _dollars(money.difference, sign=True),
+        "95 % interval": interval if isfinite(money.high) else None,
+        "estimated": calls(line.valued),
+        "hold": f"{hold.was:.1f} → {hold.would:.1f} s" if hold else None,
+        "left": f"{left.was:.1%} → {left.would:.1%}" if left else None,
+    }
 
 
 def _in_words(total: Line) -> str:
@@ -127,8 +135,8 @@ def _in_words(total: Line) -> str:
 def _hold(hold: Change | None) -> str:
     if hold is None:
         return ""
-    if not hold.difference:
-        return "Callers would hold as long."
+    if abs(hold.difference) < _SAME_S:
+        return "Callers would be held as long."
     if not isfinite(hold.high):
         return f"Callers would be held for {hold.would:.1f} s instead of {hold.was:.1f} s."
     longer = "longer" if hold.difference > 0 else "shorter"
@@ -141,7 +149,7 @@ def _hold(hold: Change | None) -> str:
 def _left(left: Change | None) -> str:
     if left is None:
         return ""
-    if not left.difference:
+    if abs(left.difference) < _SAME_SHARE:
         return "As many would leave."
     if not isfinite(left.high):
         return f"{left.would:.1%} would leave instead of {left.was:.1%}."

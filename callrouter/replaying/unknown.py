@@ -25,7 +25,7 @@ def _valued(shown: Totals) -> Iterator[str]:
             f" stays, times the payout. ${total.believed:,.2f} of the ${total.money.would:,.2f} is such an expectation."
         )
     else:
-        yield "Every dial that would have been made was made in fact, and counts as it ended: no money is estimated."
+        yield "Every dial that would have been made was made in fact, and counts as it ended."
 
 
 def _thin(found: Replayed) -> Iterator[str]:
