@@ -40,9 +40,10 @@ TRANSFER_STEPS = ("offer", "answer", "introduce")
 UNSOLD_REASONS = ("nobody_asked", "no_offer", "offers_lapsed", "dials_failed")
 WHO_ENDED = ("caller", "buyer", "agent", "unknown")
 JOB_STATES = ("waiting", "due", "dead")
+DIALLED_BECAUSE = ("not_worth_waiting", "all_answered", "longest_wait", "served_first", "offer_lapses")
 DECISIONS = (
     *(("wait", because) for because in ("worth_waiting", "too_few_offers", "others_answering", "no_offer_yet")),
-    *(("dial", because) for because in ("not_worth_waiting", "all_answered", "longest_wait", "served_first")),
+    *(("dial", because) for because in DIALLED_BECAUSE),
     ("give_up", "nothing_left"),
 )
 ALARMS = ("answers", "talks")

@@ -50,8 +50,10 @@ def _when(
         return verdict
     if now >= bound:
         return verdict.but(because=Because.LONGEST_WAIT)
+    if now >= order[0].lapses_at:
+        return verdict.but(because=Because.OFFER_LAPSES)
     ahead = [asked for asked in answering if waited_for(asked)]
-    until = min(bound, max(min(asked.until, known.deadline_at) for asked in ahead or answering))
+    until = min(bound, order[0].lapses_at, max(min(asked.until, known.deadline_at) for asked in ahead or answering))
     if ahead:
         return verdict.but(choice=Choice.WAIT, because=Because.OTHERS_ANSWERING, until=until)
     if len(order) < known.rules.min_offers:

@@ -50,6 +50,10 @@ class Believed(Protocol):
         ...
 
 
+LAPSES_S = 0.5
+"""A dial is decided so long before its offer can be dialled no more, at the latest."""
+
+
 @dataclass(frozen=True, slots=True)
 class InHand:
     """An offer that can be dialled until ``dial_by`` (epoch s)."""
@@ -58,6 +62,11 @@ class InHand:
     payout: Decimal
     min_s: int
     dial_by: float
+
+    @property
+    def lapses_at(self) -> float:
+        """When it is dialled at the latest, if it is to be dialled at all."""
+        return self.dial_by - LAPSES_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ It never touches the rules (floors, caps, hours, the window): it chooses among w
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from callrouter.auction.fixed import by_payout, by_priority
 from callrouter.auction.known import Asked, Believed, InHand, Known
@@ -61,11 +62,11 @@ def _by_worth(
     if not arrivals:
         return verdict
     if len(alive) < known.rules.min_offers:
-        return verdict.but(
-            choice=Choice.WAIT,
-            because=Because.TOO_FEW_OFFERS,
-            until=min(bound, max(asked.until for asked in answering)),
-        )
+        lapses_at = next(offer.lapses_at for offer in alive if offer.buyer == first.buyer)
+        if now >= lapses_at:
+            return verdict.but(because=Because.OFFER_LAPSES)
+        until = min(bound, lapses_at, max(asked.until for asked in answering))
+        return verdict.but(choice=Choice.WAIT, because=Because.TOO_FEW_OFFERS, until=until)
     within = [horizon for horizon in horizons if now + horizon <= bound + 1e-6]
     trimmed = [_trimmed(coming, len(within)) for coming in arrivals]
     wait = best_wait(known, in_hand, first, worth_now, trimmed, fallbacks, within, weighing)
@@ -77,4 +78,4 @@ def _by_worth(
 
 
 def _trimmed(coming: Arrivals, count: int) -> Arrivals:
-    return Arrivals(coming.asked, coming.by_horizon[:count], coming.typical)
+    return replace(coming, by_horizon=coming.by_horizon[:count])

@@ -111,8 +111,7 @@ def _awaited(asked: Asked, verdict: Verdict) -> Awaited:
     if coming is None or not coming.by_horizon:
         return awaited
     within_s, chance = _chance(coming, verdict)
-    worth = sum(dial.win for dial in coming.typical) / len(coming.typical)
-    shown = {"chance": round(chance, 4), "within_s": round(within_s, 3), "worth": _cents(worth)}
+    shown = {"chance": round(chance, 4), "within_s": round(within_s, 3), "worth": _cents(coming.dial.win)}
     return awaited.model_copy(update={**shown, "newcomer": coming.newcomer})
 
 

@@ -21,8 +21,10 @@ class Arrivals:
     asked: Asked
     by_horizon: tuple[float, ...]
     """The chance that its offer has come by each horizon."""
-    typical: tuple[Dial, ...]
-    """What its offer may be, each as likely."""
+    dial: Dial
+    """Of its typical offer."""
+    wins: tuple[float, ...]
+    """What a dial of each offer would win that it may make, each as likely."""
     newcomer: bool = False
     """Whether nothing is known of its replies."""
 
@@ -33,8 +35,7 @@ class Arrivals:
             if horizon_s > first_failing_s:
                 break
             there = chance
-        mean = sum(dial.win for dial in self.typical) / len(self.typical)
-        return replace(self.typical[0], win=mean, there=there)
+        return replace(self.dial, there=there)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,8 @@ def arrivals_of(
             continue
         moments = [silent_s + (horizon if horizon < left_s else left_s) for horizon in horizons]
         chances = believed.offers_within(buyer.buyer, silent_s, moments)
-        typical = tuple(weighing.typical(buyer.buyer))
-        found.append(Arrivals(buyer, tuple(chances), typical, not believed.heard(buyer.buyer)))
+        dial, wins = weighing.typical(buyer.buyer)
+        found.append(Arrivals(buyer, tuple(chances), dial, wins, not believed.heard(buyer.buyer)))
     return found
 
 
@@ -93,7 +94,7 @@ def best_wait(
             nobody *= 1.0 - comes
         still = worth_now
         if weighing.now + horizon_s > first.dial_by:
-            alive = [dial for dial in in_hand if dial.dial_by > weighing.now + horizon_s]
+            alive = [dial for dial in in_hand if dial.dial_by >= weighing.now + horizon_s]
             still = best_plan(alive, fallbacks, known.tries_left, weighing.now + horizon_s)[1]
         waiting = gained + nobody * exp(-leave * horizon_s) * still
         if waiting > best.worth:
@@ -117,11 +118,13 @@ def _better(
     found = []
     for coming in arrivals:
         buyer = coming.asked.buyer
-        rest = [dial for dial in order if dial.buyer != buyer]
-        following = value_of(rest, known.tries_left - 1, weighing.now + coming.typical[0].failing_s)
-        worths = [dial.win + dial.keep * following for dial in coming.typical if dial.index > first.index]
-        better = [worth for worth in worths if worth > worth_now]
+        rest = (dial for dial in order if dial.buyer != buyer)
+        keep = coming.dial.keep
+        following = value_of(rest, known.tries_left - 1, weighing.now + coming.dial.failing_s)
+        # It must win so much to come first, and so much to be worth more with all that may follow.
+        least = max(first.index * (1.0 - keep), worth_now - keep * following)
+        better = [win + keep * following for win in coming.wins if win > least]
         if better:
-            share = len(better) / len(coming.typical)
+            share = len(better) / len(coming.wins)
             found.append(([chance * share for chance in coming.by_horizon], sum(better) / len(better)))
     return sorted(found, key=lambda comer: (-comer[1], comer[0]))

@@ -1,7 +1,8 @@
 """What a dial is worth, and the best order of dials. Pure; dollars are floats here, and only here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from math import exp
 
 from callrouter.auction.known import Believed, InHand, Known
@@ -80,13 +81,17 @@ class Weighing:
         win = float(offer.payout) * answers * self._talks(offer.buyer, offer.min_s) * stays
         return Dial(win, keep, failing_s, offer.buyer, dial_by=offer.dial_by, answers=answers)
 
-    def typical(self, buyer: str) -> list[Dial]:
-        """Of what a buyer may offer that has not answered yet."""
+    def typical(self, buyer: str) -> tuple[Dial, tuple[float, ...]]:
+        """Of what a buyer may offer that has not answered yet: its mean as a dial, and what each would win."""
         answers, stays, keep, failing_s = self._phone(buyer)
-        return [
-            Dial(payout * answers * self._talks(buyer, min_s) * stays, keep, failing_s, buyer)
-            for payout, min_s in self._believed.typical_offers(buyer)
-        ]
+        per_dollar: dict[int, float] = {}
+        wins = []
+        for payout, min_s in self._believed.typical_offers(buyer):
+            worth = per_dollar.get(min_s)
+            if worth is None:
+                worth = per_dollar[min_s] = answers * self._talks(buyer, min_s) * stays
+            wins.append(payout * worth)
+        return Dial(sum(wins) / len(wins), keep, failing_s, buyer), tuple(wins)
 
 
 def in_order(dials: Sequence[Dial]) -> list[Dial]:
@@ -94,7 +99,7 @@ def in_order(dials: Sequence[Dial]) -> list[Dial]:
     return sorted(dials, key=lambda dial: (-dial.index, -dial.win, dial.buyer))
 
 
-def value_of(dials: Sequence[Dial], tries: float, now: float) -> float:
+def value_of(dials: Iterable[Dial], tries: float, now: float) -> float:
     """What following this order is worth, from ``now`` (epoch s): each next dial if the one before has failed."""
     value, reach = 0.0, 1.0
     for dial in dials:
@@ -117,8 +122,8 @@ def best_plan(in_hand: Sequence[Dial], others: Sequence[Dial], tries: int, now: 
     for first in in_order(in_hand)[:FIRSTS]:
         if first.dial_by < now or any(_beats(other, first, now) for other in in_hand):
             continue
-        rest = [dial for dial in order if dial is not first and dial.buyer != first.buyer]
-        value = value_of([first, *rest], tries, now)
+        rest = (dial for dial in order if dial is not first and dial.buyer != first.buyer)
+        value = value_of(chain((first,), rest), tries, now)
         if best is None or value > worth + 1e-9:
             best, worth = first, value
     return best, worth

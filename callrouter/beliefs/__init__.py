@@ -1,4 +1,4 @@
 """What is believed of buyers and callers, learned from what calls teach. Pure: no engine, no clock.
 
-The formulas and their constants are those of the study of the choice (`README.md` beside this file says which).
+The formulas, their constants and where these come from are in `README.md` beside this file.
 """

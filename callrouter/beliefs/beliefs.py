@@ -87,7 +87,7 @@ class Beliefs:
         if curve is None:
             known = self.buyers.get(buyer)
             evidence = known.talks.get(vertical) if known else None
-            like = self._pool_curve(vertical).after
+            like = self._pool_curve(vertical).up_to
             curve = Curve(evidence or TalkEvidence(), self._going_on(vertical, buyer), like, CALLS_LIKE_POOL)
             self._curves[buyer, vertical] = curve
         return curve.lasts(min_s)
@@ -165,6 +165,7 @@ class Beliefs:
                 self._talked(lesson, at)
             case Forgiven():
                 self._forgive(lesson.buyer)
+        self._answers_of_all = None  # also what was asked for while learning
 
     def _of(self, buyer: str) -> BuyerBeliefs:
         known = self.buyers.get(buyer)

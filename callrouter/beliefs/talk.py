@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 EDGES: tuple[float, ...] = (*map(float, range(5, 301, 5)), *map(float, range(360, 1201, 60)))
@@ -10,8 +10,8 @@ EDGES: tuple[float, ...] = (*map(float, range(5, 301, 5)), *map(float, range(360
 _BINS = len(EDGES)
 _TINY = 1e-9
 
-Survival = Callable[[int], float]
-"""The chance that a talk lasts to the end of bin ``j``."""
+Like = Callable[[int], Sequence[float]]
+"""The chances that a talk lasts to the end of each bin, at least up to the one asked for."""
 
 
 def first_guess(seconds: float) -> float:
@@ -22,9 +22,9 @@ def first_guess(seconds: float) -> float:
 _GUESSED = tuple(first_guess(edge) for edge in EDGES)
 
 
-def guessed(bin_: int) -> float:
-    """`first_guess` at the end of a bin."""
-    return _GUESSED[bin_]
+def guessed(bin_: int) -> Sequence[float]:
+    """`first_guess` at the ends of the bins."""
+    return _GUESSED
 
 
 def bin_of(seconds: float) -> int:
@@ -65,35 +65,52 @@ class TalkEvidence:
 class Curve:
     """Survival at the bins' ends, worked out as far as anybody asks."""
 
-    __slots__ = ("_at_risk", "_cut", "_died", "_imaginary", "_like", "_reached")
+    __slots__ = ("_at_risk", "_cut", "_died", "_imaginary", "_like", "_reached", "_scale")
 
-    def __init__(self, evidence: TalkEvidence, going_on_s: Iterable[float], like: Survival, imaginary: float) -> None:
+    def __init__(self, evidence: TalkEvidence, going_on_s: Iterable[float], like: Like, imaginary: float) -> None:
         """``going_on_s``: how long the talks last that are not over; ``imaginary`` calls are drawn from ``like``."""
-        scale = evidence.scale
-        self._died = [weight * scale for weight in evidence.died]
-        self._cut = [weight * scale for weight in evidence.cut]
-        for seconds in going_on_s:
-            self._cut[bin_of(seconds)] += 1.0
-        self._at_risk = sum(self._died) + sum(self._cut)
+        # Evidence is shared: whoever changes it drops the curve.
+        self._died, self._cut, self._scale = evidence.died, evidence.cut, evidence.scale
+        going_on = list(going_on_s)
+        if going_on:
+            self._cut = list(evidence.cut)
+        for seconds in going_on:
+            self._cut[bin_of(seconds)] += 1.0 / self._scale
+        self._at_risk = sum(evidence.died) + sum(self._cut)
         self._like, self._imaginary = like, imaginary
         self._reached: list[float] = []
 
+    def up_to(self, bin_: int) -> Sequence[float]:
+        """The chances that a talk lasts to the end of each bin, at least as far as this one."""
+        reached = self._reached
+        start = len(reached)
+        if start > bin_:
+            return reached
+        like = self._like(bin_)
+        # Weights are as they were written: so much more are the imaginary ones worth.
+        imaginary = self._imaginary / self._scale
+        died, cut, at_risk = self._died, self._cut, self._at_risk
+        lasts = reached[-1] if start else 1.0
+        before = like[start - 1] if start else 1.0
+        for j in range(start, bin_ + 1):
+            # Who was last seen in this bin was not at risk through all of it.
+            at_risk -= cut[j]
+            after = like[j]
+            at_risk_all = at_risk + imaginary * before
+            if at_risk_all > _TINY:
+                share = (died[j] + imaginary * (before - after)) / at_risk_all
+                lasts *= 1.0 - share if share < 1.0 else 0.0
+            reached.append(lasts)
+            at_risk -= died[j]
+            if at_risk < 0.0:
+                at_risk = 0.0
+            before = after
+        self._at_risk = at_risk
+        return reached
+
     def after(self, bin_: int) -> float:
         """The chance that a talk lasts to the end of this bin."""
-        reached = self._reached
-        while len(reached) <= bin_:
-            self._next_bin(len(reached))
-        return reached[bin_]
-
-    def _next_bin(self, j: int) -> None:
-        # Who was last seen in this bin was not at risk through all of it.
-        at_risk = self._at_risk - self._cut[j]
-        before = self._like(j - 1) if j else 1.0
-        at_risk_all = at_risk + self._imaginary * before
-        died_all = self._died[j] + self._imaginary * (before - self._like(j))
-        share = min(1.0, died_all / at_risk_all) if at_risk_all > _TINY else 0.0
-        self._reached.append((self._reached[-1] if self._reached else 1.0) * (1.0 - share))
-        self._at_risk = max(0.0, at_risk - self._died[j])
+        return self.up_to(bin_)[bin_]
 
     def lasts(self, seconds: float) -> float:
         """The chance that a talk lasts at least so long; beyond the grid as at its end."""
@@ -101,9 +118,10 @@ class Curve:
             return 1.0
         bin_ = bin_of(seconds)
         start = EDGES[bin_ - 1] if bin_ else 0.0
-        at_start = self.after(bin_ - 1) if bin_ else 1.0
         if bin_ >= _BINS or seconds == start:
-            return at_start
+            return self.up_to(bin_ - 1)[bin_ - 1] if bin_ else 1.0
+        reached = self.up_to(bin_)
+        at_start = reached[bin_ - 1] if bin_ else 1.0
         # Within a bin they end evenly.
         share = (seconds - start) / (EDGES[bin_] - start)
-        return at_start + share * (self.after(bin_) - at_start)
+        return at_start + share * (reached[bin_] - at_start)

@@ -192,6 +192,8 @@ def _why_not_longer(one: Seen, words: Words) -> list[str]:
             return words.not_worth_waiting(one.decision, one.chosen)
         case Because.ALL_ANSWERED:
             return [say.ALL_ANSWERED]
+        case Because.OFFER_LAPSES:
+            return [say.OFFER_LAPSES]
         case Because.LONGEST_WAIT:
             return [words.wait_over(one.decision)]
         case Because.SERVED_FIRST:

@@ -11,6 +11,7 @@ from typing import Any
 
 from callrouter.beliefs.lessons import read, written
 from callrouter.calls.charges import Booked
+from callrouter.calls.learned import Unheard
 from callrouter.calls.setting import CallbackWanted, SaleWanted
 from callrouter.calls.store import CallStore, Commit
 from callrouter.domain.call import Call
@@ -50,6 +51,7 @@ class Spool:
             "charges": commit.charges,
             "booked": asdict(commit.booked) if commit.booked else None,
             "lessons": [written(lesson) for lesson in commit.lessons],
+            "unheard": [[cut.field, written(cut.lesson)] for cut in commit.unheard],
         }
         half = self._folder / f"{name}.half"
         with half.open("w") as file:
@@ -113,6 +115,9 @@ def _read(path: Path) -> tuple[Commit, int]:
         charges=tuple(body.get("charges", ())),
         booked=Booked(**body["booked"]) if body.get("booked") else None,
         lessons=tuple(lesson for told in body.get("lessons", ()) if (lesson := read(told)) is not None),
+        unheard=tuple(
+            Unheard(field, lesson) for field, told in body.get("unheard", ()) if (lesson := read(told)) is not None
+        ),
     )
     return commit, int(body["version"])
 

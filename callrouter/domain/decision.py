@@ -31,6 +31,8 @@ class Because(StrEnum):
     """Whoever has not answered is not expected to bring more than holding costs."""
     ALL_ANSWERED = "all_answered"
     """Nobody is left to be waited for."""
+    OFFER_LAPSES = "offer_lapses"
+    """The plan's policy would wait on, but the offer that it would dial does not live that long."""
     LONGEST_WAIT = "longest_wait"
     """The plan's bound has been reached."""
     TOO_FEW_OFFERS = "too_few_offers"

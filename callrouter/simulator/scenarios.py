@@ -85,7 +85,7 @@ class Scenario:
     contactability: Answer
     phones: Mapping[str, PhoneScript]
     best: str
-    """The number that pays most, and is dialled first."""
+    """The number that pays most."""
     known: Mapping[str, str | bool] = field(default_factory=dict)
     """What a web form has told of the person before they call."""
 

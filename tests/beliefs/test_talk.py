@@ -70,8 +70,7 @@ def test_a_talk_in_progress_says_nothing_of_what_it_has_not_reached() -> None:
 
 
 def test_own_talks_are_joined_by_imaginary_ones() -> None:
-    like = (0.8, 0.6).__getitem__
-    curve = Curve(evidence(7), (), like, 8.0)
+    curve = Curve(evidence(7), (), lambda bin_: (0.8, 0.6), 8.0)
     # Nine talks: of the eight imaginary 6.4 outlast 5 s and 4.8 outlast 10 s; the own one lasts 7 s.
     assert curve.after(0) == pytest.approx((6.4 + 1) / 9)
     assert curve.after(1) == pytest.approx(4.8 / 9)

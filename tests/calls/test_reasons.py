@@ -112,6 +112,8 @@ CASES: list[tuple[PolicyName, Because, dict[str, Any], list[str]]] = [
     ("highest_payout", Because.ALL_ANSWERED, {"awaited": ()}, [BY_PAYOUT, "Nobody was left to wait for."]),
     ("highest_payout", Because.LONGEST_WAIT, {"awaited": (DUNE,)},
         [BY_PAYOUT, "dune has not answered.", "The auction's 10 s were over."]),
+    ("highest_payout", Because.OFFER_LAPSES, {"awaited": (DUNE,)},
+        [BY_PAYOUT, "dune has not answered.", "The plan would have waited on, but this offer was about to lapse."]),
     (
         "priority", Because.SERVED_FIRST, {"awaited": (DUNE,), "buyer": "acme", "offers": (ACME, BOLT)},
         [

@@ -127,5 +127,8 @@ def _kill_engine(data: Path) -> None:
 
 def _environ(folder: Path, base: str, servers: list[Any]) -> dict[str, str]:
     lmal, contactability, dialler, carrier = servers
-    whole = {**plan(auction={"deadline_s": 8}, bridge={"early_hangup_s": 1}), "buyers": BUYERS}
+    whole = {
+        **plan(auction={"deadline_s": 8, "policy": "expected_value"}, bridge={"early_hangup_s": 1}),
+        "buyers": BUYERS,
+    }
     return {**service_environ(folder, whole, carrier, lmal, contactability, dialler), "CALLROUTER_PUBLIC_URL": base}

@@ -349,6 +349,9 @@ async def town(folder: Path) -> AsyncIterator[Town]:
 
 def town_environ(folder: Path, lmal: Any, contactability: Any, dialler: Any, carrier: Any) -> dict[str, str]:
     """The settings of the service, but for its public address and a shared engine."""
-    whole = {**plan(auction={"deadline_s": 8}, bridge={"early_hangup_s": 1}), "buyers": BUYERS}
+    whole = {
+        **plan(auction={"deadline_s": 8, "policy": "expected_value"}, bridge={"early_hangup_s": 1}),
+        "buyers": BUYERS,
+    }
     environ = service_environ(folder, whole, carrier, lmal, contactability, dialler)
     return {**environ, "CALLROUTER_API_TOKENS": TOKENS}

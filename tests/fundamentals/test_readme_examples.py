@@ -56,6 +56,9 @@ def whole(example: Mapping[str, Any]) -> dict[str, Any]:
     shipped = read((DIALPLANS / "auto-insurance.yaml").read_text("utf-8"))
     changes = example if set(example) <= set(Plan.model_fields) else {"buyers": example}
     for section, keys in changes.items():
+        if not isinstance(keys, Mapping):
+            shipped[section] = keys
+            continue
         shipped.setdefault(section, {})
         for key, value in keys.items():
             old = shipped[section].get(key)

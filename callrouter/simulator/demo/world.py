@@ -36,7 +36,7 @@ SLOW_S = 6.0
 """Longer than the fast answer and the hold prompt, shorter than the auction's deadline: the caller hears hold audio."""
 HELD_EVERY = 4
 HELD_S = 3.0
-"""A buyer's answer that comes after the fast answer: some callers who are bridged wait for one."""
+"""A buyer's answer that comes after the fast answer: some callers wait for it, for others it is a late offer."""
 JITTER_S = 0.05
 """How much closer requests may reach a buyer than they were sent."""
 
@@ -51,7 +51,7 @@ _OVERRIDES = "#rc=2&rp=ct,rt,5xx&ct=800&rt=4000&tt=12000"
 
 
 def with_holds(cast: Sequence[Scenario]) -> list[Scenario]:
-    """The same callers, some of whom a buyer keeps waiting long enough to hear the hold, and be bridged from it."""
+    """The same callers; one buyer of some is so slow that whoever waits for it hears the hold, and is bridged from it."""
     return [
         replace(scenario, lmal=replace(scenario.lmal, latency_s=HELD_S))
         if no % HELD_EVERY == 0 and scenario.story.bridges

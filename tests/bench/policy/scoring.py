@@ -82,6 +82,10 @@ class Scored:
         return self._within(policy, slice(0, WINDOW))
 
     def late(self, policy: str) -> float:
+        """Its share of our oracle's revenue in all calls after the first hundred."""
+        return self._within(policy, slice(WINDOW, None))
+
+    def last(self, policy: str) -> float:
         """Its share of our oracle's revenue in the last quarter of the calls."""
         calls = self.played[policy].expected.shape[1]
         return self._within(policy, slice(calls - calls // 4, calls))
