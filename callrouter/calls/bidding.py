@@ -28,6 +28,9 @@ from callrouter.domain.reasons import Reason
 from callrouter.errors import EngineUnavailable
 from callrouter.metrics import Metrics
 
+KEEP_AGAIN_S = (1.0, 2.0, 4.0, 8.0)
+"""The pauses before an answer that the engine did not take is kept again."""
+
 log = logging.getLogger("callrouter.auction")
 
 
@@ -51,12 +54,13 @@ class Bidding:
         """By call and auction."""
         self._news: dict[str, asyncio.Event] = {}
         """Of callers that are held here for a late offer: whether one has come."""
+        self._keeping: set[asyncio.Task[None]] = set()
         self.draining: Callable[[], bool] = lambda: False
 
     @property
     def listeners(self) -> Collection[asyncio.Task[None]]:
-        """What still listens for late offers."""
-        return self._listeners.values()
+        """What still listens for late offers, or keeps answers that the engine did not take."""
+        return [*self._listeners.values(), *self._keeping]
 
     def caller_left(self, sid: str) -> None:
         """The call has ended: nobody waits for late offers any more."""
@@ -301,6 +305,19 @@ class Bidding:
             await self._progress.store.keep_reply(sid, of, result)
         except EngineUnavailable:
             log.warning("reply not kept", extra={"call_id": sid, "buyer": result.buyer})
+            task = asyncio.create_task(self._keep_again(sid, of, result), name=f"reply {sid}")
+            self._keeping.add(task)
+            task.add_done_callback(self._keeping.discard)
+
+    async def _keep_again(self, sid: str, of: str, result: BuyerResult) -> None:
+        """What was heard while the engine was out is learned when it is back; kept twice it counts once."""
+        for pause_s in KEEP_AGAIN_S:
+            await asyncio.sleep(pause_s)
+            try:
+                await self._progress.store.keep_reply(sid, of, result)
+                return
+            except EngineUnavailable:
+                continue
 
     async def _already(self, call: Call, run: AuctionRun) -> dict[str, BuyerResult]:
         """What an earlier owner of this auction had heard; nothing is asked twice."""

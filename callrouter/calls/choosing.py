@@ -10,11 +10,11 @@ from callrouter.calls.setting import Setting
 from callrouter.calls.window import dial_by
 from callrouter.dialplan import Plan
 from callrouter.domain.call import AuctionRun, AwaitedBuyer, Call
-from callrouter.domain.decision import Rules
+from callrouter.domain.decision import Choice, Rules
 from callrouter.domain.offer import Offer
 
 MOST_DECISIONS = 200
-"""How many decisions are kept with a call: far more than any should need."""
+"""With so many decisions kept further ones to wait are not: far more than any call should need."""
 
 
 def rules_of(plan: Plan) -> Rules:
@@ -51,8 +51,10 @@ def known_of(
 
 
 def chosen(call: Call, run: AuctionRun, known: Known, after: After, at: Setting) -> tuple[Call, Verdict]:
-    """What the policy says now, and the call with that decision among its own."""
+    """What the policy says now, and the call with that decision among its own. What was dialled is always told."""
     verdict = decide(known, at.beliefs, at.now)
+    if verdict.choice is Choice.WAIT and len(call.decisions) >= MOST_DECISIONS:
+        return call, verdict
     decision = recorded(
         known,
         verdict,
@@ -62,7 +64,7 @@ def chosen(call: Call, run: AuctionRun, known: Known, after: After, at: Setting)
         beliefs=at.beliefs.version,
         earlier=call.decisions,
     )
-    return call.replaced(decisions=(*call.decisions, decision)[:MOST_DECISIONS]), verdict
+    return call.replaced(decisions=(*call.decisions, decision)), verdict
 
 
 def in_order(offers: Iterable[Offer], verdict: Verdict) -> tuple[Offer, ...]:

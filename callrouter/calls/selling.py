@@ -40,11 +40,12 @@ def next_run(call: Call, at: Setting, also_excluded: tuple[str, ...] = ()) -> Au
     )
 
 
-def go_on(call: Call, at: Setting, *, may_ask_again: bool, after: After = "dial") -> Step:
+def go_on(call: Call, at: Setting, *, may_ask_again: bool, after: After = "dial", taken_up: str = "") -> Step:
     """As the policy decides: dial an offer in hand, or wait for one; else ask the buyers that have not failed; else the
     call is unsold.
 
-    A warm transfer whose people are not together yet keeps its offers; one whose agent is there is never unsold
+    The offer of a buyer whose bid was ``taken_up`` is dialled without asking the policy again: its post has committed
+    both sides. A warm transfer whose people are not together yet keeps its offers; one whose agent is there is never unsold
     behind the agent's back.
     """
     if call.transfer is not None and not room_orders.may_dial(call.transfer):
@@ -52,7 +53,8 @@ def go_on(call: Call, at: Setting, *, may_ask_again: bool, after: After = "dial"
     if len(call.attempts) >= at.plan.bridge.max_attempts:
         return _unsold(call, at, expired=())
     call, expired = _without_undiallable(call, at)
-    if call.transfer is not None and call.offers:  # as the agent was shown them
+    # As the agent was shown them; or as the post has promised.
+    if call.offers and (call.transfer is not None or call.offers[0].buyer == taken_up):
         return _taken(call.replaced(offers=call.offers[1:]), call.offers[0], expired, at)
     run = call.auction
     if run is not None and call.transfer is None:
@@ -91,12 +93,10 @@ def _taken(call: Call, offer: Offer, expired: tuple[str, ...], at: Setting) -> S
 
 def _wait(call: Call, run: AuctionRun, expired: tuple[str, ...], at: Setting) -> Step:
     """Hold the caller for a late offer: this instance looks after it from now on."""
-    waited_already = call.waiting and run.owner == at.instance
     owned = run.model_copy(update={"owner": at.instance})
     call = moved(call, CallState.AUCTION, auction=owned)
-    if not waited_already:
-        call = call.noted(at.now, "late_offers_awaited", ", ".join(buyer.buyer for buyer in run.awaited))
-    return Step(call, Hold(run.no, 0), runs_auction=not waited_already, expired=expired)
+    call = call.noted(at.now, "late_offers_awaited", ", ".join(buyer.buyer for buyer in run.awaited))
+    return Step(call, Hold(run.no, 0), runs_auction=True, expired=expired)
 
 
 def _somebody_is_left(call: Call, at: Setting) -> bool:

@@ -8,7 +8,7 @@ caller should hear now.
 from collections.abc import Mapping
 
 from callrouter.calls import transferring
-from callrouter.calls.choosing import MOST_DECISIONS, chosen, in_order, known_of
+from callrouter.calls.choosing import chosen, in_order, known_of
 from callrouter.calls.closing import close
 from callrouter.calls.selling import begin_auction, counted, failed_buyers, go_on, standing
 from callrouter.calls.setting import Setting, Step
@@ -77,7 +77,7 @@ def take_over(call: Call, seen_owner: str, at: Setting) -> Step:
         return Step(call, standing(call, at))
     waited = call.waiting
     # Whom a dead owner had asked, it cannot tell us of; one that only stops still does.
-    awaited = () if waited and seen_owner else call.auction.awaited
+    awaited = () if seen_owner else call.auction.awaited
     run = call.auction.model_copy(update={"owner": at.instance, "awaited": awaited})
     call = call.replaced(auction=run).noted(at.now, "auction_taken_over", str(run.no))
     if waited:
@@ -117,7 +117,7 @@ def auction_closed(
             call, verdict = chosen(call, run, known_of(call, run, offers, (), at), "close", at)
             offers = in_order(offers, verdict)
         return transferring.gathered(call, offers, at)
-    call = call.replaced(offers=offers, decisions=(*call.decisions, *decisions)[:MOST_DECISIONS])
+    call = call.replaced(offers=offers, decisions=(*call.decisions, *decisions))
     return go_on(call, at, may_ask_again=False, after="close")
 
 
@@ -159,9 +159,10 @@ def accepted(call: Call, no: int, verdict: Offer | Decline, at: Setting) -> Step
     call = call.noted(at.now, "post_ended", f"{acceptance.offer.buyer} {result}")
     # With further offers in hand, none is left only if they lapsed meanwhile: those buyers are asked again.
     may_ask_again = bool(call.attempts or call.offers)
-    if isinstance(verdict, Offer):
-        call = call.replaced(offers=(verdict, *call.offers))
-    return go_on(call, at, may_ask_again=may_ask_again)
+    if not isinstance(verdict, Offer):
+        return go_on(call, at, may_ask_again=may_ask_again)
+    call = call.replaced(offers=(verdict, *call.offers))
+    return go_on(call, at, may_ask_again=may_ask_again, taken_up=verdict.buyer)
 
 
 def leg_changed(call: Call, event: LegChanged, at: Setting) -> Step:

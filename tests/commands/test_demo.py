@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import phonenumbers
@@ -19,6 +20,7 @@ from callrouter.simulator.demo.checks import offer_age_s
 from callrouter.simulator.demo.crashes import moments
 from callrouter.simulator.demo.handovers import HandoverStory, handovers
 from callrouter.simulator.demo.money import earned
+from callrouter.simulator.demo.policy_seen import policy_seen
 from callrouter.simulator.demo.summary import pings, quantile, story_name
 from callrouter.simulator.demo.world import NUMBER, with_holds
 from callrouter.simulator.partners import PartnerOffer
@@ -36,7 +38,12 @@ def test_the_demo_tells_every_story_and_all_totals_agree(tmp_path: Path) -> None
     for story in (*Story, *HandoverStory):
         assert f"({story_name(story)})" in done.stdout
     assert "transfers      5 by agents: 4 bridged (1 of them by dial-in), 1 kept" in done.stdout
-    for told in ("to bridge      p50", "letsmakealead    ", "timeline (seconds since arrival)"):
+    for told in (
+        "to bridge      p50",
+        "policy         first dial ",
+        "letsmakealead    ",
+        "timeline (seconds since arrival)",
+    ):
         assert told in done.stdout
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("callrouter-demo")]
 
@@ -85,6 +92,25 @@ async def test_an_interrupted_demo_leaves_nothing_behind(sig: signal.Signals, tm
     assert "Traceback" not in output.read_text()
     assert not data.exists()
     assert not _processes_that_name(str(data))
+
+
+def test_what_the_policy_did_is_told_of_those_for_whom_somebody_was_dialled() -> None:
+    def record(decisions: list[tuple[str, str, float]], late: list[str], dialled: list[str]) -> dict[str, Any]:
+        decided = [{"since": 100.0, "at": at, "choice": choice, "because": why} for choice, why, at in decisions]
+        events = [{"event": "late_offer", "detail": buyer} for buyer in late]
+        return {"decisions": decided, "events": events, "attempts": [{"buyer": buyer} for buyer in dialled]}
+
+    waits = ("wait", "worth_waiting", 100.5)
+    records = [
+        record([waits, ("dial", "all_answered", 102.0), ("dial", "all_answered", 109.0)], ["b"], ["a", "b"]),
+        record([("dial", "not_worth_waiting", 101.0)], ["b"], ["a"]),
+        record([("give_up", "nothing_left", 110.0)], [], []),
+    ]
+    assert policy_seen(records) == (
+        "first dial 1.50 s after asking on average; calls held for a better offer: 1; "
+        "offers that came later: 2, of which dialled: 1"
+    )
+    assert policy_seen(records[2:]) == "nobody was dialled"
 
 
 def test_the_age_of_an_offer_at_its_dial_counts_from_the_latest_offer_before_it() -> None:

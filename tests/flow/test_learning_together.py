@@ -20,8 +20,10 @@ from callrouter.learning.log import Entry, LessonLog
 from callrouter.simulator.carrier import SimulatedCall
 from callrouter.simulator.carrier.records import DialRecord
 from callrouter.simulator.scenarios import Cast, Scenario, scenarios
+from tests.flow.test_engine_trouble import cut_off
 from tests.support.virtual_time import VirtualClock, run_virtual
-from tests.support.world import BUYERS, INBOUND, TWO_STEPS, World, plan
+from tests.support.waiting import wait_until
+from tests.support.world import BUYERS, INBOUND, TWO_STEPS, World, in_world, offers, plan
 
 CALLS = 30
 EVERY_S = 9.0
@@ -33,8 +35,7 @@ WHOLE_S = 1.5
 CONTACTABILITY, LMAL = "contactability", "letsmakealead"
 DAYS = {
     "a calm day": (1, BUYERS, False),
-    "reports twice and in any order": (2, BUYERS, True),
-    "a buyer in two steps": (3, TWO_STEPS, False),
+    "a buyer in two steps, reports twice and in any order": (2, TWO_STEPS, True),
 }
 Of = TypeVar("Of", bound=Lesson)
 
@@ -58,6 +59,21 @@ def test_two_instances_end_with_the_beliefs_of_one_that_saw_all(day: str, engine
             await callers_count_once(world, calls, seen)
 
     run_virtual(whole)
+
+
+@in_world()
+async def test_what_buyers_say_while_the_engine_is_out_is_learned_when_it_is_back(world: World) -> None:
+    world.lmal.answer, world.contactability.answer = offers("20", "+12145550112"), offers("30", "+12145550111")
+    call = world.place()
+    await wait_until(lambda: world.lmal.requests and world.contactability.requests, 30)
+    async with cut_off(world.app.instance):
+        await wait_until(lambda: call.dials, 30)
+    await call.wait_ended()
+    await world.settled()
+    lessons = [read(entry.document or {}) for entry in await log_of(world)]
+    told = {lesson.buyer: lesson.payout for lesson in lessons if isinstance(lesson, Replied)}
+    assert told == {LMAL: 20.0, CONTACTABILITY: 30.0}
+    assert len(lessons) == 7, "two answers, the hold, the ring twice, and the talk twice"
 
 
 async def played(world: World, cast: Sequence[Scenario]) -> list[SimulatedCall]:

@@ -235,7 +235,7 @@ def ends_in_exactly_one_way(world: World, call: SimulatedCall, record: dict[str,
     # A phone that is answered and put down within the same second was no conversation, whoever put it down.
     talked = [dial for dial in call.dials if dial.bridged and dial.talk_s >= 1]
     early = [attempt for attempt in record["attempts"] if attempt["result"] == "early_hangup"]
-    assert len(talked) <= len(early), "whoever talked and did not stay was hung up on"
+    assert len(talked) <= len(early), ("whoever talked and did not stay was hung up on", call.dials, record)
 
 
 def nobody_waits_beyond_the_plan(record: dict[str, Any], drawn: Drawn) -> None:

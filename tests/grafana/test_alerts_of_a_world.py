@@ -98,6 +98,18 @@ def test_a_silent_buyer_is_told_and_stays_told_when_its_breaker_has_opened(engin
     assert set(raised) == {"BuyerSilent", "BuyerBreakerOpen"}
 
 
+def test_a_buyer_whose_phone_is_no_longer_picked_up_is_told_within_a_dozen_dials(
+    engine_socket: Path, tmp_path: Path
+) -> None:
+    async def situation(world: World) -> None:
+        await callers(world, 4, 20)
+        world.carrier.phone(GOOD, PhoneScript(ring_s=2, result="no_answer", talk_s=0))
+        await callers(world, 4, 20)
+
+    raised = lived(engine_socket, tmp_path, situation)
+    assert raised["BuyerDisappoints"] <= set(range(6, 12))
+
+
 def test_a_callback_that_the_dialler_does_not_take_is_told_until_it_does(engine_socket: Path, tmp_path: Path) -> None:
     async def situation(world: World) -> None:
         world.lmal.answer = refuses()

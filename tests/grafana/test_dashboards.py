@@ -160,6 +160,16 @@ def test_what_every_instance_tells_alike_is_never_summed_over_instances() -> Non
     assert [(title, how) for title, how in found if how != "max"] == []
 
 
+def test_alarms_which_every_instance_counts_alike_are_never_summed_over_instances() -> None:
+    """Each instance learns each lesson: two would tell of two alarms."""
+    expressions = [t["expr"] for name in NAMES for _, t in targets(name)] + [rule["expr"] for rule in rules()]
+    found = [expr for expr in expressions if "belief_alarms" in expr]
+    assert len(found) >= 2
+    for expr in found:
+        assert re.search(r"\bmax by \(buyer, of\) \(increase\(callrouter_belief_alarms_total\b", expr), expr
+        assert "sum" not in expr
+
+
 def test_every_metric_is_on_a_panel_or_in_a_rule(series: dict[str, set[str]]) -> None:
     shown = {family(m) for name in NAMES for _, target in targets(name) for m in metrics_of(target["expr"])}
     shown |= {family(m) for rule in rules() for m in metrics_of(rule["expr"])}

@@ -57,6 +57,7 @@ def dialplan() -> dict[str, Any]:
     buyers["contactability"] = {**buyers["contactability"], "offer_ttl_s": 14}
     unsold = plan()["unsold"]
     return plan(
+        auction={"policy": "expected_value"},
         buyers=buyers,
         bridge={"ring_s": RING_S, "early_hangup_s": 1},
         transfers={"renew_before_s": 1},
@@ -71,9 +72,9 @@ async def busy_world(clock: Clock, engine_socket: Path, folder: Path) -> AsyncIt
     world.further_settings = {"CALLROUTER_API_TOKENS": TOKENS}
     async with world:
         told = {
-            BRIEF: offers("41.00", SHORT, min_duration_s=8),
+            BRIEF: offers("90.00", SHORT, min_duration_s=8),
             UNWANTED: refuses(),
-            SEEKER: offers("42.00", DEAF),
+            SEEKER: offers("90.00", DEAF),
             PATIENT: offers("43.00", GOOD, 2.5, 2),
             PRIZED: offers("20.00", GOOD, 2.5, 2),
         }

@@ -51,7 +51,7 @@ _OVERRIDES = "#rc=2&rp=ct,rt,5xx&ct=800&rt=4000&tt=12000"
 
 
 def with_holds(cast: Sequence[Scenario]) -> list[Scenario]:
-    """The same callers; one buyer of some is so slow that whoever waits for it hears the hold, and is bridged from it."""
+    """The same callers; one buyer of some is so slow that whoever waits for it hears the hold."""
     return [
         replace(scenario, lmal=replace(scenario.lmal, latency_s=HELD_S))
         if no % HELD_EVERY == 0 and scenario.story.bridges
