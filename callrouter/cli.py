@@ -223,8 +223,8 @@ def _export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", metavar="FILE", help="where to, in one go at the end (standard output)")
 
 
-def _which(parser: argparse.ArgumentParser, otherwise: str, buyer: str) -> None:
-    """The period, plan and buyer that `commands.periods` reads."""
+def _which(parser: argparse.ArgumentParser, otherwise: str, buyer: str | None = None) -> None:
+    """The period and plan that `commands.periods` reads, and the buyer where ``buyer`` says what it is for."""
     day = "YYYY-MM-DD, or an RFC 3339 time"
     parser.add_argument("--from", dest="since", metavar="DAY", help=f"the first day, {day} ({otherwise})")
     parser.add_argument(
@@ -232,17 +232,12 @@ def _which(parser: argparse.ArgumentParser, otherwise: str, buyer: str) -> None:
     )
     parser.add_argument("--zone", default="UTC", metavar="ZONE", help="whose days: an IANA time zone (UTC)")
     parser.add_argument("--plan", metavar="PLAN", help="calls of this dialplan")
-    parser.add_argument("--buyer", metavar="BUYER", help=buyer)
+    if buyer is not None:
+        parser.add_argument("--buyer", metavar="BUYER", help=buyer)
 
 
 def _replay(parser: argparse.ArgumentParser) -> None:
-    day = "YYYY-MM-DD, or an RFC 3339 time"
-    parser.add_argument("--from", dest="since", metavar="DAY", help=f"the first day, {day} (the last seven days)")
-    parser.add_argument(
-        "--to", dest="until", metavar="DAY", help="the last day, which is in it; or a time, which is not"
-    )
-    parser.add_argument("--zone", default="UTC", metavar="ZONE", help="whose days: an IANA time zone (UTC)")
-    parser.add_argument("--plan", metavar="PLAN", help="calls of this dialplan")
+    _which(parser, "the last seven days")
     changed = "such as auction.max_wait_s=2 policy=highest_payout floor=12 buyers.acme.enabled=false"
     parser.add_argument(
         "--what-if", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help=f"other settings, {changed}"

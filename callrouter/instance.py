@@ -165,6 +165,7 @@ class Instance:
             self.catalogue,
             clock,
             lambda: self.follower.beliefs,
+            self.follower.caught_up,
         )
         self._after_step.wake_drainer, self._after_step.wake_worker = self.drainer.notify, self.worker.notify
         await self._begin()

@@ -1,6 +1,7 @@
 """``callrouter serve``: uvicorn around the application, ended in the right order."""
 
 import asyncio
+import gc
 import logging
 import signal
 import subprocess
@@ -46,6 +47,9 @@ class DrainingServer(uvicorn.Server):
             words.removeFilter(_nothing)
         if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # ignored under nohup
             signal.signal(signal.SIGHUP, self.handle_exit)
+        # What a started program has, it keeps: no collection need go through it again, while all callers wait.
+        gc.collect()
+        gc.freeze()
         place = {"host": self.config.host, "port": self.config.port}
         log.info("serving", extra={"instance": self._app.instance.name, **place})
 

@@ -1,4 +1,4 @@
-"""Buyers for operations: how each stands, and its switch."""
+"""Buyers for operations: how each stands, its switch, and forgiving one."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Protocol
@@ -14,6 +14,10 @@ from callrouter.api.query import NoQuery
 
 PATH = "/api/v1/buyers"
 
+_FORGIVING = (
+    "How often its phone was picked up and how long its talks lasted is forgotten, in every plan: its offers are valued"
+    " like the average buyer's until new calls say otherwise. How fast it replies is kept."
+)
 _NAME = "[a-z0-9][a-z0-9_-]{0,39}"
 
 Shown = Mapping[str, Any]
@@ -37,6 +41,10 @@ class OffBody(_Body):
 
 class OnBody(_Body):
     """The body of ``POST …/on``: empty, or left out."""
+
+
+class ForgiveBody(_Body):
+    """The body of ``POST …/forgive``: empty, or left out."""
 
 
 class _Part(BaseModel):
@@ -185,9 +193,13 @@ class BuyerBook(Protocol):
         """Ask it again."""
         ...
 
+    async def forgive(self, plan: str, buyer: str, by: str) -> Shown | None:
+        """Forget how its phone was answered and how long its talks lasted."""
+        ...
+
 
 def buyer_routes(door: Door, book: BuyerBook) -> list[Endpoint]:
-    """The list, the single buyer, and its switch."""
+    """The list, the single buyer, its switch, and forgiving."""
 
     async def listed(request: Request) -> Response:
         return json_answer({"buyers": list(await book.all())})
@@ -201,6 +213,9 @@ def buyer_routes(door: Door, book: BuyerBook) -> list[Endpoint]:
 
     async def on(request: Request) -> Response:
         return _answer(await book.switch_on(*_names(request), holder_of(request).name))
+
+    async def forgive(request: Request) -> Response:
+        return _answer(await book.forgive(*_names(request), holder_of(request).name))
 
     shown: dict[int, type[BaseModel] | None] = {200: BuyerShown}
     one = [
@@ -216,12 +231,19 @@ def buyer_routes(door: Door, book: BuyerBook) -> list[Endpoint]:
         answers=shown,
     )
     turns_on = Action(OPERATORS, on, "Switch a buyer on again", body=OnBody, body_optional=True, answers=shown)
+    forgives = Action(
+        *(OPERATORS, forgive, "Forgive a buyer", _FORGIVING),
+        body=ForgiveBody,
+        body_optional=True,
+        answers=shown,
+    )
     path = f"{PATH}/{{plan}}/{{buyer}}"
     return [
         endpoint(PATH, door, {"GET": lists}),
         endpoint(path, door, {"GET": shows}, one),
         endpoint(f"{path}/off", door, {"POST": turns_off}, one),
         endpoint(f"{path}/on", door, {"POST": turns_on}, one),
+        endpoint(f"{path}/forgive", door, {"POST": forgives}, one),
     ]
 
 

@@ -48,29 +48,41 @@ def recorded(
 
 
 def _shortened(decision: Decision, earlier: Sequence[Decision], known: Known) -> Decision:
+    """Without the rules that hold already, and a wait without what was known before, as long as no offer has come."""
     ruled = next((before.rules for before in reversed(earlier) if before.rules is not None), None)
-    before = next((before for before in reversed(earlier) if before.news), None)
-    rules = None if ruled == decision.rules else decision.rules
-    same = (
-        before is not None
-        and before.auction == decision.auction
-        and {(o.buyer, o.payout, o.min_duration_s, o.dial_by) for o in before.offers}
-        == {(o.buyer, o.payout, o.min_s, o.dial_by) for o in known.in_hand}
-        and {(a.buyer, a.asked_at, a.until) for a in before.awaited}
-        == {(a.buyer, a.asked_at, a.until) for a in known.awaited}
-    )
-    if not same:
-        return decision.model_copy(update={"rules": rules})
-    return decision.model_copy(update={"rules": rules, "news": False, "offers": (), "awaited": ()})
+    short = decision.model_copy(update={"rules": None if ruled == decision.rules else decision.rules})
+    last = told_until(earlier)
+    if decision.choice is not Choice.WAIT or last is None or earlier[-1].auction != decision.auction:
+        return short
+    offers, awaited = last
+    still = {(a.buyer, a.asked_at, a.until) for a in known.awaited}
+    if _in_hand(offers) != set(known.in_hand) or not still <= {(a.buyer, a.asked_at, a.until) for a in awaited}:
+        return short
+    answered = tuple(a.buyer for a in awaited if (a.buyer, a.asked_at, a.until) not in still)
+    return short.model_copy(update={"news": False, "answered": answered, "offers": (), "awaited": ()})
+
+
+def told_until(decisions: Sequence[Decision]) -> tuple[tuple[Rated, ...], tuple[Awaited, ...]] | None:
+    """The offers in hand and those awaited at the last of these decisions; ``None`` before the first."""
+    answered: set[str] = set()
+    for decision in reversed(decisions):
+        if decision.news:
+            return decision.offers, tuple(a for a in decision.awaited if a.buyer not in answered)
+        answered.update(decision.answered)
+    return None
+
+
+def _in_hand(offers: Sequence[Rated]) -> set[InHand]:
+    return {InHand(o.buyer, o.payout, o.min_duration_s, o.dial_by) for o in offers}
 
 
 def known_at(decisions: Sequence[Decision], sid: str) -> list[Known]:
     """What was known at each of a call's decisions, in their order."""
     found: list[Known] = []
-    rules, told = Rules(), None
-    for decision in decisions:
+    rules = Rules()
+    for no, decision in enumerate(decisions):
         rules = decision.rules or rules
-        told = decision if decision.news or told is None else told
+        offers, awaited = told_until(decisions[: no + 1]) or ((), ())
         found.append(
             Known(
                 sid=sid,
@@ -78,8 +90,8 @@ def known_at(decisions: Sequence[Decision], sid: str) -> list[Known]:
                 since=decision.since,
                 deadline_at=decision.deadline_at,
                 tries_left=decision.tries_left,
-                in_hand=tuple(InHand(o.buyer, o.payout, o.min_duration_s, o.dial_by) for o in told.offers),
-                awaited=tuple(Asked(a.buyer, a.asked_at, a.until) for a in told.awaited),
+                in_hand=tuple(InHand(o.buyer, o.payout, o.min_duration_s, o.dial_by) for o in offers),
+                awaited=tuple(Asked(a.buyer, a.asked_at, a.until) for a in awaited),
                 rules=rules,
             )
         )
@@ -101,7 +113,11 @@ def _rate(offer: InHand, verdict: Verdict) -> Rated:
         return rated
     shown = {"answers": chances.answers, "talks": chances.talks, "stays": chances.stays}
     return rated.model_copy(
-        update={**{of: round(chance, 4) for of, chance in shown.items()}, "worth": _cents(dial.win)}
+        update={
+            **{of: round(chance, 4) for of, chance in shown.items()},
+            "worth": _cents(dial.win),
+            "newcomer": chances.newcomer,
+        }
     )
 
 

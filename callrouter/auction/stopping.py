@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import exp
 
-from callrouter.auction.known import Asked, Believed, Known
+from callrouter.auction.known import LAPSES_S, Asked, Believed, Known
 from callrouter.auction.worth import Dial, Weighing, best_plan, in_order, value_of
 
 HORIZONS_S = (0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 13.0)
@@ -92,10 +92,10 @@ def best_wait(
             comes = (chances[index] - came_before) / left if left > 1e-9 else 0.0
             gained += nobody * here * comes * worth
             nobody *= 1.0 - comes
-        still = worth_now
-        if weighing.now + horizon_s > first.dial_by:
-            alive = [dial for dial in in_hand if dial.dial_by >= weighing.now + horizon_s]
-            still = best_plan(alive, fallbacks, known.tries_left, weighing.now + horizon_s)[1]
+        still, then = worth_now, weighing.now + horizon_s
+        if then > first.dial_by - LAPSES_S:  # whoever wakes up at its last moment is too late
+            alive = [dial for dial in in_hand if then <= dial.dial_by - LAPSES_S]
+            still = best_plan(alive, fallbacks, known.tries_left, then)[1]
         waiting = gained + nobody * exp(-leave * horizon_s) * still
         if waiting > best.worth:
             best = Wait(waiting, horizon_s)

@@ -57,6 +57,8 @@ class Beliefs:
         self.on_alarm: Callable[[str, str], None] = lambda buyer, of: None
         """Told of each alarm: the buyer, and whether of ``answers`` or ``talks``."""
         self._curves: dict[tuple[str, str], Curve] = {}
+        self._lengths: dict[tuple[str, str], list[float]] | None = None
+        """How long talks in progress last, by buyer and vertical; the buyer ``""`` is all of them."""
         self._slot = 0
         self._answers_of_all: float | None = None
 
@@ -160,7 +162,7 @@ class Beliefs:
             case TalkBegan():
                 self._forget_endless(at)
                 self.talking[lesson.talk] = (lesson.buyer, lesson.vertical, lesson.at)
-                self._curves.clear()
+                self._drop_curves()
             case TalkEnded():
                 self._talked(lesson, at)
             case Forgiven():
@@ -209,7 +211,7 @@ class Beliefs:
                 for seconds in run:
                     evidence.add(seconds, weight=1 - KEPT_SHARE)
                 self.on_alarm(lesson.buyer, "talks")
-        self._curves.clear()
+        self._drop_curves()
 
     def _forget_endless(self, at: float) -> None:
         """Talks whose end was never told."""
@@ -229,15 +231,21 @@ class Beliefs:
         if slot != self._slot:
             self._slot = slot
             if self.talking:
-                self._curves.clear()
+                self._drop_curves()
 
-    def _going_on(self, vertical: str, buyer: str | None = None) -> list[float]:
-        now = self._slot * SLOT_S
-        return [
-            now - since
-            for of, in_, since in self.talking.values()
-            if in_ == vertical and (buyer is None or of == buyer) and 0 < now - since < LONGEST_TALK_S
-        ]
+    def _drop_curves(self) -> None:
+        """Who talks, or for how long, is another."""
+        self._curves.clear()
+        self._lengths = None
+
+    def _going_on(self, vertical: str, buyer: str = "") -> Sequence[float]:
+        if self._lengths is None:  # sorted out once for all buyers: there may be thousands
+            self._lengths, now = {}, self._slot * SLOT_S
+            for of, in_, since in self.talking.values():
+                if 0 < now - since < LONGEST_TALK_S:
+                    self._lengths.setdefault((of, in_), []).append(now - since)
+                    self._lengths.setdefault(("", in_), []).append(now - since)
+        return self._lengths.get((buyer, vertical), ())
 
     def _pool_curve(self, vertical: str) -> Curve:
         curve = self._curves.get(("", vertical))

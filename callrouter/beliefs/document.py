@@ -44,7 +44,9 @@ def loaded(text: str) -> Beliefs:
         beliefs.pool = {vertical: TalkEvidence(**evidence) for vertical, evidence in document["pool"].items()}
         beliefs.patience = {(vertical, of): Patience(*rest) for vertical, of, *rest in document["patience"]}
         beliefs.talking = {talk: (buyer, vertical, at) for talk, (buyer, vertical, at) in document["talking"].items()}
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+    except UnreadableBeliefs:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UnreadableBeliefs(f"not a document of beliefs: {type(error).__name__}") from error
     return beliefs
 

@@ -48,13 +48,13 @@ class TalkEvidence:
 
     def add(self, seconds: float, *, cut: bool = False, weight: float = 1.0) -> None:
         """One more talk."""
-        if self.scale < _TINY:
-            self._rescale()
         (self.cut if cut else self.died)[bin_of(seconds)] += weight / self.scale
 
     def fade(self, factor: float) -> None:
         """Older evidence is worth less."""
         self.scale *= factor
+        if self.scale < _TINY:  # a million offers without a talk must not take it to where division fails
+            self._rescale()
 
     def _rescale(self) -> None:
         self.died = [weight * self.scale for weight in self.died]

@@ -3,8 +3,9 @@ bids need."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
+from math import inf
 
 from callrouter.auction.accepting import run_accept
 from callrouter.auction.auction import Auction
@@ -54,13 +55,13 @@ class Bidding:
         """By call and auction."""
         self._news: dict[str, asyncio.Event] = {}
         """Of callers that are held here for a late offer: whether one has come."""
-        self._keeping: set[asyncio.Task[None]] = set()
+        self._finishing: set[asyncio.Task[None]] = set()
         self.draining: Callable[[], bool] = lambda: False
 
     @property
     def listeners(self) -> Collection[asyncio.Task[None]]:
         """What still listens for late offers, or keeps answers that the engine did not take."""
-        return [*self._listeners.values(), *self._keeping]
+        return [*self._listeners.values(), *self._finishing]
 
     def caller_left(self, sid: str) -> None:
         """The call has ended: nobody waits for late offers any more."""
@@ -165,7 +166,7 @@ class Bidding:
         auction, run, clock = held.auction, held.run, self._deps.clock
         if held.call.transfer is not None:
             while not auction.over:
-                await auction.hear(held.run.deadline_at - clock.now())
+                await auction.hear(inf)
             return ()
         call, heard = held.call, None
         while True:
@@ -201,8 +202,7 @@ class Bidding:
             lambda c, at: transitions.auction_closed(c, run.no, offers, closed_by, at, awaited, decisions),
         )
         if applied.changed or applied.call.state is CallState.ENDED:
-            kept = offers if applied.changed else ()
-            self._free(held.ask, held.plan, [offer.buyer for offer in new if offer not in kept])
+            self._free(held.ask, held.plan, of_now - _in_hand(applied.call))
         if not applied.changed:
             return None, offers
         if first := _first(applied.call):
@@ -215,13 +215,19 @@ class Bidding:
         """Go on hearing the buyers that have not answered."""
         of = (held.call.sid, held.run.no)
         task = self._listeners[of] = asyncio.create_task(self._hear_late(held), name=f"late offers {of[0]}")
-        task.add_done_callback(lambda done: self._listeners.pop(of, None))
+        task.add_done_callback(lambda done: self._listened(of, held.auction))
+
+    def _listened(self, of: tuple[str, int], auction: Auction) -> None:
+        """A listener has ended; one that was cancelled before it began has left its auction open."""
+        self._listeners.pop(of, None)
+        if not auction.over:
+            self._until_done(auction.end(), f"end of auction {of[0]}")
 
     async def _hear_late(self, held: _Held) -> None:
         auction, sid = held.auction, held.call.sid
         try:
             while not auction.over:
-                heard = await auction.hear(held.run.deadline_at - self._deps.clock.now())
+                heard = await auction.hear(inf)
                 await auction.reported()
                 if heard and not await self._late(held, heard):
                     return
@@ -241,11 +247,14 @@ class Bidding:
         )
         if sid in self._news:
             self._news[sid].set()
-        in_hand = {offer.buyer for offer in applied.call.offers}
-        self._free(held.ask, held.plan, [buyer for buyer, offer in replied.items() if offer and buyer not in in_hand])
-        for buyer in (buyer for buyer, offer in replied.items() if offer and buyer in in_hand):
-            self._metrics.late_offers.labels(buyer).inc()
-        return applied.call.state is not CallState.ENDED
+        offering = {buyer for buyer, offer in replied.items() if offer}
+        in_hand, over = _in_hand(applied.call), applied.call.state is CallState.ENDED
+        if over or applied.call.auction is None or applied.call.auction.no == run.no:
+            self._free(held.ask, held.plan, offering - in_hand)
+            for buyer in offering & in_hand:
+                self._metrics.late_offers.labels(buyer).inc()
+        # Else the call is in a later auction: what the buyer has now is its seat there.
+        return not over
 
     async def _wait(self, call: Call) -> Applied | None:
         """Hold the caller for a late offer, as long as the policy wants to."""
@@ -305,9 +314,13 @@ class Bidding:
             await self._progress.store.keep_reply(sid, of, result)
         except EngineUnavailable:
             log.warning("reply not kept", extra={"call_id": sid, "buyer": result.buyer})
-            task = asyncio.create_task(self._keep_again(sid, of, result), name=f"reply {sid}")
-            self._keeping.add(task)
-            task.add_done_callback(self._keeping.discard)
+            self._until_done(self._keep_again(sid, of, result), f"reply {sid}")
+
+    def _until_done(self, work: Coroutine[object, object, None], name: str) -> None:
+        """Nobody waits for it but a drain."""
+        task = asyncio.create_task(work, name=name)
+        self._finishing.add(task)
+        task.add_done_callback(self._finishing.discard)
 
     async def _keep_again(self, sid: str, of: str, result: BuyerResult) -> None:
         """What was heard while the engine was out is learned when it is back; kept twice it counts once."""
@@ -336,6 +349,13 @@ def _first(call: Call) -> str | None:
     if call.state is CallState.DIALLING and call.attempt is not None:
         return call.attempt.offer.buyer
     return call.offers[0].buyer if call.offers else None
+
+
+def _in_hand(call: Call) -> set[str]:
+    """The buyers whose offers are kept, taken up or dialled."""
+    taken = [call.accepting.offer.buyer] if call.accepting is not None else []
+    dialled = [attempt.offer.buyer for attempt in call.attempts if attempt.live]
+    return {*(offer.buyer for offer in call.offers), *taken, *dialled}
 
 
 def _look(auction_no: int, heard: bool) -> Decide:

@@ -3,13 +3,15 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from callrouter.auction.standing import CapStands, Listed, Standing, standings
 from callrouter.auction.switches import Switches
 from callrouter.beliefs.beliefs import Beliefs
+from callrouter.beliefs.document import UnreadableBeliefs
 from callrouter.beliefs.lessons import Forgiven, written
 from callrouter.beliefs.replies import NEWCOMERS_OFFER
 from callrouter.beliefs.summary import summary_of
@@ -19,6 +21,7 @@ from callrouter.dialplan import Plan
 from callrouter.domain.clock import Clock, rfc3339
 from callrouter.domain.money import dollars
 from callrouter.engine.client import Engine
+from callrouter.errors import CallrouterError
 from callrouter.ledger.reads import Ledger
 
 log = logging.getLogger("callrouter.calls")
@@ -30,6 +33,7 @@ KEPT_S = 10.0
 PAGE = 50
 """Calls that are read at once: a record is large, and callers are served in between."""
 LEDGER_TIMEOUT_S = 5.0
+LEARNED_WITHIN_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,8 @@ class _Counted:
 
 
 class Buyers:
-    """Reads, switches and forgives buyers. ``plans`` gives the loaded plans, by name; ``beliefs`` what is believed now.
+    """Reads, switches and forgives buyers. ``plans`` gives the loaded plans, by name; ``beliefs`` what is believed now;
+    ``learn`` has that follow at once what was just taught.
 
     All may raise `EngineUnavailable`.
     """
@@ -57,9 +62,11 @@ class Buyers:
         catalogue: Catalogue,
         clock: Clock,
         beliefs: Callable[[], Beliefs] = Beliefs,
+        learn: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._engine = engine
         self._beliefs = beliefs
+        self._learn = learn
         self._ledger = ledger
         self._plans = plans
         self._catalogue = catalogue
@@ -100,7 +107,7 @@ class Buyers:
     async def forgive(self, plan: str, buyer: str, by: str) -> dict[str, Any] | None:
         """Forget how this buyer's phone was answered and how long its talks lasted, in every plan; then as `one`.
 
-        Instances learn it within a second or two. ``by`` is whose word it is. Twice is the same as once.
+        Other instances learn it within a second or two. ``by`` is whose word it is. Twice is the same as once.
         """
         if self._find(plan, buyer) is None:
             return None
@@ -108,6 +115,10 @@ class Buyers:
         lesson = json.dumps(written(Forgiven(buyer)), separators=(",", ":"))
         await self._engine.run("lessons_add", keys, [self._engine.time_arg(), lesson], again=True)
         log.info("buyer forgiven", extra={"plan": plan, "buyer": buyer, "by": by})
+        if self._learn is not None:
+            with suppress(CallrouterError, UnreadableBeliefs, TimeoutError):  # it is written down, and learned later
+                async with asyncio.timeout(LEARNED_WITHIN_S):
+                    await self._learn()
         return await self.one(plan, buyer)
 
     def _find(self, plan: str, buyer: str) -> Listed | None:

@@ -1,5 +1,6 @@
 """The sentences in which a call's decisions are told; each is written here, once. Pure."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ from callrouter.domain.decision import Awaited, Decision, PolicyName, Rated, Rul
 
 MOST_NAMED = 3
 """How many offers or buyers are told of one by one; of the rest it is said how many they are."""
+_UNIT = re.compile(r"(?<=\d) (?=(?:s|%)(?!\w))")
 _MOMENT_S = 0.99
 _NEGLIGIBLE = 0.005
 """Dollars."""
@@ -67,6 +69,11 @@ def percent(chance: float) -> str:
     if 0 < chance < 0.005:
         return "under 1 %"
     return f"{chance * 100:.0f} %"
+
+
+def unbroken(text: str) -> str:
+    """With each number kept beside its unit, by no-break spaces."""
+    return _UNIT.sub("\N{NO-BREAK SPACE}", text)
 
 
 def times(count: int) -> str:

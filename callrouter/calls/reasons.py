@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from callrouter.auction.recorded import told_until
 from callrouter.calls import reason_words as say
 from callrouter.calls.reason_words import Words
 from callrouter.domain.decision import FORM, Awaited, Because, Choice, Decision, PolicyName, Rated, Rules
@@ -76,13 +77,14 @@ def told(
 def seen(decisions: Iterable[Decision]) -> list[Seen]:
     """Each decision with what its record leaves to those before it."""
     found: list[Seen] = []
-    rules, known = Rules(), None
+    rules, so_far = Rules(), list[Decision]()
     for decision in decisions:
+        so_far.append(decision)
         rules = decision.rules or rules
-        known = decision if decision.news or known is None else known
-        alive = tuple(offer for offer in known.offers if offer.dial_by >= decision.at)
-        late = tuple(offer for offer in known.offers if offer.dial_by < decision.at)
-        awaited = tuple(a for a in known.awaited if min(a.until, decision.deadline_at) > decision.at)
+        offers, asked = told_until(so_far) or ((), ())
+        alive = tuple(offer for offer in offers if offer.dial_by >= decision.at)
+        late = tuple(offer for offer in offers if offer.dial_by < decision.at)
+        awaited = tuple(a for a in asked if min(a.until, decision.deadline_at) > decision.at)
         found.append(Seen(decision, rules, alive, late, awaited))
     return found
 

@@ -45,8 +45,8 @@ def go_on(call: Call, at: Setting, *, may_ask_again: bool, after: After = "dial"
     call is unsold.
 
     The offer of a buyer whose bid was ``taken_up`` is dialled without asking the policy again: its post has committed
-    both sides. A warm transfer whose people are not together yet keeps its offers; one whose agent is there is never unsold
-    behind the agent's back.
+    both sides. A warm transfer whose people are not together yet keeps its offers; one whose agent is there is never
+    unsold behind the agent's back.
     """
     if call.transfer is not None and not room_orders.may_dial(call.transfer):
         return _stand_by(call, at, may_ask_again=may_ask_again)

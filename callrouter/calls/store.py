@@ -129,7 +129,7 @@ class CallStore:
         """
         keys = [self._engine.keys.call(call.sid), self._engine.keys.ledger]
         text = json.dumps(amendment, separators=(",", ":"))
-        args: list[str | int | float] = [version, event_id, call.model_dump_json(), call.sid, text]
+        args: list[str | int | float] = [version, event_id, call.model_dump_json(exclude_none=True), call.sid, text]
         return bool(await self._engine.run("amend", keys, args, again=True) != "conflict")
 
     async def keep_reply(self, sid: str, of: str, result: BuyerResult) -> bool:
@@ -212,7 +212,7 @@ class CallStore:
             self._engine.time_arg(),
             "force" if version is None else version,
             commit.event_id,
-            call.model_dump_json(),
+            call.model_dump_json(exclude_none=True),
             CALL_TTL_S,
             int(commit.look_at * 1000),
             json.dumps(commit.record, separators=(",", ":")) if commit.record is not None else "",

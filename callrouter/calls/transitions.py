@@ -76,12 +76,13 @@ def take_over(call: Call, seen_owner: str, at: Setting) -> Step:
     if not taken or call.auction is None or call.auction.owner != seen_owner:
         return Step(call, standing(call, at))
     waited = call.waiting
-    # Whom a dead owner had asked, it cannot tell us of; one that only stops still does.
+    # Whom a dead owner had asked, it cannot tell us of: they may be asked again. One that only stops still does.
+    asks_again = bool(call.attempts or (seen_owner and call.auction.awaited))
     awaited = () if seen_owner else call.auction.awaited
     run = call.auction.model_copy(update={"owner": at.instance, "awaited": awaited})
     call = call.replaced(auction=run).noted(at.now, "auction_taken_over", str(run.no))
     if waited:
-        return go_on(call, at, may_ask_again=bool(call.attempts), after="look")
+        return go_on(call, at, may_ask_again=asks_again, after="look")
     if call.accepting is not None and not seen_owner:
         # An instance that stops left it to others, unsent: whether it is still worth it is decided anew.
         call = call.replaced(acceptances=call.acceptances[:-1], offers=(call.accepting.offer, *call.offers))
@@ -89,7 +90,7 @@ def take_over(call: Call, seen_owner: str, at: Setting) -> Step:
     if call.accepting is not None:
         # Whether the buyer got the post is not known, and a second one would commit twice: the next offer.
         lost = Decline(reason=Reason.ERROR_UNREACHABLE, detail="the instance that asked has died")
-        return accepted(call, call.accepting.no, lost, at)
+        return accepted(call, call.accepting.no, lost, at, may_ask_again=asks_again)
     return Step(call, Hold(run.no, 0), runs_auction=True)
 
 
@@ -147,7 +148,7 @@ def look_again(call: Call, auction_no: int, heard: bool, at: Setting) -> Step:
     return Step(call, standing(call, at)) if step.call.waiting else step
 
 
-def accepted(call: Call, no: int, verdict: Offer | Decline, at: Setting) -> Step:
+def accepted(call: Call, no: int, verdict: Offer | Decline, at: Setting, *, may_ask_again: bool = False) -> Step:
     """The buyer of a bid has named its number, or has not: dial it, or go on with the next offer."""
     acceptance = call.accepting
     if acceptance is None or acceptance.no != no:
@@ -158,7 +159,7 @@ def accepted(call: Call, no: int, verdict: Offer | Decline, at: Setting) -> Step
     call = call.replaced(acceptances=(*call.acceptances[:-1], acceptance))
     call = call.noted(at.now, "post_ended", f"{acceptance.offer.buyer} {result}")
     # With further offers in hand, none is left only if they lapsed meanwhile: those buyers are asked again.
-    may_ask_again = bool(call.attempts or call.offers)
+    may_ask_again = may_ask_again or bool(call.attempts or call.offers)
     if not isinstance(verdict, Offer):
         return go_on(call, at, may_ask_again=may_ask_again)
     call = call.replaced(offers=(verdict, *call.offers))

@@ -8,7 +8,7 @@ EVENTS: Mapping[str, str] = {
     "zip_asked": "asked for the zip, time {detail}",
     "zip_entered": "the zip was {detail}",
     "auction_started": "buyers are asked (auction {detail})",
-    "auction_closed": "{plain}",
+    "auction_closed": "{closed}",
     "auction_taken_over": "another instance goes on with auction {detail}",
     "offer_expired": "the offer of {detail} has lapsed",
     "late_offer": "{detail} has made its offer after the dial was decided",
@@ -66,6 +66,14 @@ WAYS: Mapping[str, str] = {
 }
 """How a warm transfer reached its buyer."""
 
+_CLOSED: Mapping[str, str] = {
+    "all_answered": "all have answered",
+    "deadline": "the auction's time is over",
+    "policy": "the policy waits no longer",
+    "nobody_asked": "nobody could be asked",
+}
+"""Why an auction was closed; which offers there were comes first."""
+
 _NAMES_A_BUYER = frozenset({"dial_decided", "own_dial"})
 """Events whose detail ends in a name of the plan, to be left as it is."""
 _KINDS = {"inbound": "a caller dials in", "transfer": "an agent transfers a caller in"}
@@ -80,12 +88,17 @@ def event_words(event: str, detail: str | None) -> str:
         return " ".join(part for part in (_plain(event), said) if part)
     return template.format(
         detail=said,
-        plain=_plain(said),
+        closed=_closed(said),
         first=first,
         rest=rest if event in _NAMES_A_BUYER else _plain(rest),
         party=party_words(first),
         kind=_KINDS.get(said, said),
     ).rstrip(": ")
+
+
+def _closed(said: str) -> str:
+    offers, comma, why = said.partition(", ")
+    return f"{offers}{comma}{_CLOSED.get(why, _plain(why))}"
 
 
 def way_words(way: str | None) -> str:

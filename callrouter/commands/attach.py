@@ -3,8 +3,8 @@
 import asyncio
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from callrouter.calls.store import CallStore
 from callrouter.domain.clock import Clock, SystemClock
 from callrouter.engine import embedded
 from callrouter.engine.client import Engine
-from callrouter.errors import CallrouterError
+from callrouter.errors import CallrouterError, EngineUnavailable
 from callrouter.ledger.database import ledger_url
 from callrouter.ledger.number_hash import NumberHash
 from callrouter.ledger.reads import Ledger
@@ -48,7 +48,8 @@ async def attached(environ: Mapping[str, str]) -> AsyncIterator[Attached]:
         ledger = await _ledger(settings, clock)
         try:
             outbox = Outbox(engine, clock)
-            yield Attached(Calls(CallStore(engine), ledger, outbox, {}), outbox, clock)
+            with _engine_named(settings):
+                yield Attached(Calls(CallStore(engine), ledger, outbox, {}), outbox, clock)
         finally:
             await ledger.close()
     finally:
@@ -65,7 +66,8 @@ async def attached_engine(environ: Mapping[str, str]) -> AsyncIterator[Engine]:
     was_up = bool(settings.redis_url) or _listens(embedded.socket_path(settings.data_dir))
     engine = await _engine(settings, SystemClock())
     try:
-        yield engine
+        with _engine_named(settings):
+            yield engine
     finally:
         await engine.close()
         if not was_up:
@@ -102,6 +104,16 @@ async def _engine(settings: Settings, clock: Clock) -> Engine:
         )
     path = await asyncio.to_thread(embedded.ensure_running, settings.data_dir)
     return Engine.at_socket(str(path), clock, client_name="callrouter-command")
+
+
+@contextmanager
+def _engine_named(settings: Settings) -> Iterator[None]:
+    """An engine that does not answer is told with what to look at."""
+    try:
+        yield
+    except EngineUnavailable as error:
+        remedy = "CALLROUTER_REDIS_URL" if settings.redis_url else "CALLROUTER_DATA_DIR"
+        raise EngineUnavailable(f"the engine does not answer ({error}); check {remedy}") from error
 
 
 async def _ledger(settings: Settings, clock: Clock) -> Ledger:

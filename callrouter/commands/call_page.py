@@ -1,13 +1,12 @@
 """One call on a page: who called, what happened when, what each buyer said, and what is owed. Pure."""
 
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from callrouter.calls.reasons import decisions_of, told
 from callrouter.calls.words import event_words, left_words, way_words
-from callrouter.commands.tables import clock_time, money, table
+from callrouter.commands.tables import clock_time, filled, money, table
 
 Record = Mapping[str, Any]
 
@@ -97,14 +96,10 @@ def _why(call: Record) -> str:
     arrived = datetime.fromisoformat(call["started_at"]).timestamp()
     steps = told(decisions_of(call), arrived=arrived, transfer=call["kind"] == "transfer")
     return "".join(
-        _indented(step.headline, f"{step.after_s:>8.3f}  ", " " * 10)
-        + "".join(_indented(line, " " * 10, " " * 12) for line in step.lines)
+        filled(step.headline, _WIDE, f"{step.after_s:>8.3f}  ", " " * 10)
+        + "".join(filled(line, _WIDE, " " * 10, " " * 12) for line in step.lines)
         for step in steps
     )
-
-
-def _indented(text: str, first: str, further: str) -> str:
-    return textwrap.fill(text, _WIDE, initial_indent=first, subsequent_indent=further, break_on_hyphens=False) + "\n"
 
 
 def _results(results: Sequence[Record]) -> str:

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from callrouter.auction.exchange import without_secrets
@@ -12,6 +12,7 @@ from callrouter.buyers.loader import OTHER_URLS, Catalogue
 from callrouter.commands.configuration import Configuration, read_configuration
 from callrouter.commands.guards_shown import guards_shown
 from callrouter.commands.live import as_json, page, try_all
+from callrouter.commands.policy_shown import policy_shown, unwise_policy
 from callrouter.commands.tables import table
 from callrouter.dialplan import Callback, Plan
 from callrouter.dialplan.guards import WEEKDAYS
@@ -66,6 +67,8 @@ def _buyer(catalogue: Catalogue, plan: Plan, name: str) -> dict[str, Any]:
         "template": entry.template,
         "offer_ttl_s": entry.offer_ttl_s,
         "enabled": entry.enabled,
+        "priority": entry.priority,
+        "weight": entry.weight,
         "buys": catalogue.buys(entry),
         "sells_leads": name in plan.unsold.sell_lead,
         "guards": guards_shown(entry.guards),
@@ -90,12 +93,14 @@ def _unwise_in(catalogue: Catalogue, plan: Plan) -> Iterator[tuple[str, str]]:
         if hours is not None and not any(hours.on(day) for day in WEEKDAYS):
             remedy = "no day has a span, so it is never asked; write the days' spans, such as '00:00-24:00'"
             yield f"buyers.{name}.guards.hours", remedy
+    yield from unwise_policy(plan)
 
 
 def _effective(plan: Plan) -> dict[str, Any]:
     """The plan's values by their keys in the file, defaults included."""
     callback = plan.unsold.callback
     return {
+        **policy_shown(plan),
         "intake.zip": plan.intake.zip,
         "intake.attempts": plan.intake.attempts,
         "intake.timeout_s": plan.intake.timeout_s,
@@ -139,17 +144,37 @@ def _page(found: Mapping[str, Any]) -> str:
         )
         values = table(("key", "value"), [(key, _plain(value)) for key, value in plan["effective"].items()])
         parts += [_indented(values), "\n"]
-        rows = [
-            (b["buyer"], b["adapter"], b["mode"], b["method"], f"{b['offer_ttl_s']:g} s", b["url"], _asked(b))
-            for b in plan["buyers"]
-        ]
-        listed = table(("buyer", "adapter", "mode", "method", "window", "url", "asked"), rows)
-        parts.append(_indented(listed))
+        parts.append(_indented(_buyers(plan["buyers"], served=plan["effective"]["auction.policy"] == "priority")))
         guards = [(b["buyer"], key, value) for b in plan["buyers"] for key, value in b["guards"].items()]
         if guards:
             parts += ["\n", _indented(table(("buyer", "guard", "value"), guards))]
     parts += [f"\nwarning: {warning}" for warning in found["warnings"]]
     return "".join(parts) + ("\n" if found["warnings"] else "") + "\nEverything is in order.\n"
+
+
+def _buyers(buyers: Sequence[Mapping[str, Any]], *, served: bool) -> str:
+    """A line each; ``served``: with its place, for the plan goes by that."""
+    heads = [
+        "buyer",
+        "adapter",
+        "mode",
+        "method",
+        "window",
+        *(["priority", "weight"] if served else []),
+        "url",
+        "asked",
+    ]
+    rows = [
+        (
+            *(b[key] for key in ("buyer", "adapter", "mode", "method")),
+            f"{b['offer_ttl_s']:g} s",
+            *([b["priority"], _plain(b["weight"])] if served else []),
+            b["url"],
+            _asked(b),
+        )
+        for b in buyers
+    ]
+    return table(heads, rows)
 
 
 def _indented(text: str) -> str:

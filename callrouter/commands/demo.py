@@ -51,7 +51,8 @@ def _where_to_look(played: Played, *, keep: bool) -> str:
         )
         return "".join(parts)
     sid = played.told.call.sid if played.told else "SID"
-    command = f"CALLROUTER_DATA_DIR={played.data_dir} {own_command(sys.argv[0], sys.executable)}"
+    own = own_command(sys.argv[0], sys.executable)
+    command = f"CALLROUTER_DATA_DIR={played.data_dir} {own}"
     handed_over = played.handed_over
     transfer = f"  a transfer {command} calls show {handed_over}\n" if handed_over else ""
     parts.append(
@@ -68,6 +69,9 @@ def _where_to_look(played: Played, *, keep: bool) -> str:
         f"{transfer}"
         f"  all calls  {command} calls\n"
         f"  callbacks  {command} callbacks\n"
+        f"  learned    {command} beliefs\n"
+        f"  replay     {command} replay --what-if auction.max_wait_s=0.5\n"
+        f"  explain    . {played.settings} && {own} explain --zip 78701\n"
         f"  log        {played.log}\n"
         "Ctrl-C ends it.\n"
     )

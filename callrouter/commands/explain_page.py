@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from textwrap import fill, wrap
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +11,7 @@ from callrouter.auction.worth import Chances
 from callrouter.beliefs.summary import NEWCOMERS_MEDIAN_S, BuyerSummary
 from callrouter.calls.reasons import told
 from callrouter.commands.beliefs_page import offer_words, share
-from callrouter.commands.tables import table
+from callrouter.commands.tables import filled, table
 from callrouter.commands.usual_course import Course
 from callrouter.commands.would_be_asked import Candidate, Moment
 from callrouter.console.plain_words import listed, reason_words
@@ -118,7 +117,7 @@ def _head(found: Explained) -> str:
         )
     if not found.engine:
         lines.append("No service has run here yet: nothing was learned, and nothing is used up of any cap.")
-    return "".join(f"{fill(line, _WIDTH)}\n" for line in lines)
+    return "".join(filled(line, _WIDTH) for line in lines)
 
 
 # -- who --------------------------------------------------------------------------------------------------------------
@@ -267,9 +266,8 @@ def _indented(text: str) -> str:
 
 
 def _para(text: str) -> str:
-    return fill(text, _WIDTH, initial_indent="  ", subsequent_indent="  ") + "\n"
+    return filled(text, _WIDTH, "  ", "  ")
 
 
 def _hanging(lead: str, text: str) -> str:
-    first, *more = wrap(text, _WIDTH - len(lead)) or [""]
-    return "".join(f"{line}\n" for line in (f"{lead}{first}", *(" " * len(lead) + line for line in more)))
+    return filled(text, _WIDTH, lead, " " * len(lead))

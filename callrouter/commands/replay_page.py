@@ -17,8 +17,7 @@ from callrouter.replaying.unknown import calls, unknown
 SHOWN = 20
 """How many decisions that came out otherwise are listed for people."""
 
-_SAME_S, _SAME_SHARE = 0.05, 0.0005
-"""What is less is not shown by the digits that are printed."""
+_SAME_S = 0.05
 
 
 def replay_page(found: Replayed, changes: Changes | None, by: By, period: str, width: int) -> str:
@@ -113,7 +112,7 @@ def _cells(line: Line) -> Mapping[str, str | None]:
         "95 % interval": interval if isfinite(money.high) else None,
         "estimated": calls(line.valued),
         "hold": f"{hold.was:.1f} → {hold.would:.1f} s" if hold else None,
-        "left": f"{left.was:.1%} → {left.would:.1%}" if left else None,
+        "left": f"{_share(left.was)} → {_share(left.would)}" if left else None,
     }
 
 
@@ -135,7 +134,7 @@ def _in_words(total: Line) -> str:
 def _hold(hold: Change | None) -> str:
     if hold is None:
         return ""
-    if abs(hold.difference) < _SAME_S:
+    if f"{hold.was:.1f}" == f"{hold.would:.1f}" or abs(hold.difference) < _SAME_S:  # as it is printed
         return "Callers would be held as long."
     if not isfinite(hold.high):
         return f"Callers would be held for {hold.would:.1f} s instead of {hold.was:.1f} s."
@@ -149,15 +148,20 @@ def _hold(hold: Change | None) -> str:
 def _left(left: Change | None) -> str:
     if left is None:
         return ""
-    if abs(left.difference) < _SAME_SHARE:
+    if _share(left.was) == _share(left.would):
         return "As many would leave."
     if not isfinite(left.high):
-        return f"{left.would:.1%} would leave instead of {left.was:.1%}."
+        return f"{_share(left.would)} would leave instead of {_share(left.was)}."
     more = "More" if left.difference > 0 else "Fewer"
     return (
-        f"{more} would leave: {left.would:.1%} instead of {left.was:.1%}"
+        f"{more} would leave: {_share(left.would)} instead of {_share(left.was)}"
         f" (by 95 % between {left.low * 100:+.1f} and {left.high * 100:+.1f} points)."
     )
+
+
+def _share(chance: float) -> str:
+    """``7.7 %``."""
+    return f"{chance * 100:.1f} %"
 
 
 def _dollars(amount: float, *, sign: bool = False) -> str:

@@ -1,6 +1,9 @@
 """Plain text tables. Pure."""
 
 from collections.abc import Iterable, Sequence
+from textwrap import fill
+
+from callrouter.calls.reason_words import unbroken
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[str] = ()) -> str:
@@ -21,6 +24,12 @@ def _line(row: Sequence[str], widths: Sequence[int], to_the_right: set[int]) -> 
 
 def _shown(value: object) -> str:
     return "-" if value is None or value == "" else str(value)
+
+
+def filled(text: str, width: int, first: str = "", further: str = "") -> str:
+    """Lines of this width, the first and those that follow it with their indents; no number loses its unit."""
+    lines = fill(unbroken(text), width, initial_indent=first, subsequent_indent=further, break_on_hyphens=False)
+    return lines.replace("\N{NO-BREAK SPACE}", " ") + "\n"
 
 
 def clock_time(at: str | None) -> str | None:

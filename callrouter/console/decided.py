@@ -1,16 +1,14 @@
 """Why a call went the way it went, for its page: the story, and the offers in the order of the choice. Pure."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from callrouter.calls.reason_words import BY, WORTH_IS, percent, seconds, within_s
+from callrouter.calls.reason_words import BY, WORTH_IS, percent, seconds, unbroken, within_s
 from callrouter.calls.reasons import Seen, decisions_of, final, told
 from callrouter.console.moments import Record, epoch
 from callrouter.console.plain_words import reason_words, result_words
 from callrouter.domain.decision import Awaited, Choice, Rated
 
-_UNIT = re.compile(r"(?<=\d) (?=(?:s|%)(?!\w))")
 _SOON_S = 0.05
 """Between a decision and the dial that it led to."""
 
@@ -76,7 +74,7 @@ def decided(record: Record) -> Decided | None:
         return None
     arrived = epoch(record.get("started_at")) or decisions[0].since
     steps = told(decisions, arrived=arrived, transfer=record.get("kind") == "transfer")
-    story = tuple(Paragraph(_s(t.after_s), _unbroken(t.headline), tuple(map(_unbroken, t.lines))) for t in steps)
+    story = tuple(Paragraph(_s(t.after_s), unbroken(t.headline), tuple(map(unbroken, t.lines))) for t in steps)
     last = final(decisions)
     rules = last.rules if last else decisions[0].rules
     policy = rules.policy if rules else "expected_value"
@@ -89,7 +87,7 @@ def decided(record: Record) -> Decided | None:
         meaning=WORTH_IS if by_worth else None,
         priorities=policy == "priority",
         ranking=tuple(_ranked(offer, last, record) for offer in last.offers) if last else (),
-        within=None if span_s is None else _unbroken(seconds(span_s)),
+        within=None if span_s is None else unbroken(seconds(span_s)),
         awaited=tuple(_expected(buyer, last, record, arrived) for buyer in _by_promise(last)) if last else (),
     )
 
@@ -105,10 +103,10 @@ def _ranked(offer: Rated, last: Seen, record: Record) -> Ranked:
     return Ranked(
         buyer=offer.buyer,
         payout=f"${offer.payout:.2f}",
-        minimum=_unbroken(f"{offer.min_duration_s} s") if offer.min_duration_s else "none named",
-        answers=_unbroken(percent(offer.answers)),
-        talks=_unbroken(percent(offer.talks)) if offer.min_duration_s else "–",
-        stays=_unbroken(percent(offer.stays)),
+        minimum=unbroken(f"{offer.min_duration_s} s") if offer.min_duration_s else "none named",
+        answers=unbroken(percent(offer.answers)),
+        talks=unbroken(percent(offer.talks)) if offer.min_duration_s else "–",
+        stays=unbroken(percent(offer.stays)),
         worth=f"${offer.worth:.2f}",
         place=f"{tier[0]}, weight {tier[1]:g}" if tier else "–",
         came=_came(offer.buyer, last, record),
@@ -137,7 +135,7 @@ def _expected(buyer: Awaited, last: Seen, record: Record, arrived: float) -> Exp
     return Expected(
         buyer=buyer.buyer,
         until=_s(until - arrived),
-        chance="–" if buyer.chance is None else _unbroken(percent(buyer.chance)),
+        chance="–" if buyer.chance is None else unbroken(percent(buyer.chance)),
         worth="–" if buyer.worth is None else f"${buyer.worth:.2f}",
         came=_answered(buyer.buyer, last, record),
     )
@@ -153,9 +151,4 @@ def _answered(buyer: str, last: Seen, record: Record) -> str:
 
 
 def _s(seconds_: float) -> str:
-    return _unbroken(f"{max(0.0, seconds_):.1f} s")
-
-
-def _unbroken(text: str) -> str:
-    """With each number kept beside its unit."""
-    return _UNIT.sub("\N{NO-BREAK SPACE}", text)
+    return unbroken(f"{max(0.0, seconds_):.1f} s")

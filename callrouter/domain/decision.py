@@ -127,8 +127,10 @@ class Decision(Value):
     second_costs: float | None = None
     """What a second of hold costs: the chance that the caller leaves in it, times what they are worth."""
     news: bool = True
-    """Whether anything was known that the decision before did not know; if not, ``offers`` and ``awaited`` are left out
-    here and are those of the decision before."""
+    """Whether an offer had come, or one was dialled, since the decision before; if not, ``offers`` and ``awaited`` are
+    left out here, and are those of the decision before without whoever has ``answered``."""
+    answered: tuple[str, ...] = ()
+    """Where there is no news: who has answered since the decision before, and made no offer."""
     offers: tuple[Rated, ...] = ()
     """In hand and still to be dialled, best first."""
     awaited: tuple[Awaited, ...] = ()

@@ -129,19 +129,6 @@ class Engine:
         found: list[str | None] = await self._guarded("hmget", lambda: self._redis.hmget(key, list(fields)), again=True)
         return found
 
-    async def hash_set_new(self, key: str, field: str, value: str, ttl_s: int) -> bool:
-        """HSETNX and EXPIRE; whether the field was new."""
-
-        async def both() -> bool:
-            async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.hsetnx(key, field, value)
-                pipe.expire(key, ttl_s)
-                created, _ = await pipe.execute()
-            return bool(created)
-
-        found: bool = await self._guarded("hsetnx", both, again=True)
-        return found
-
     async def sorted_range(self, key: str, low: float | str, high: float | str, count: int) -> list[str]:
         """ZRANGEBYSCORE, at most ``count``."""
         found: list[str] = await self._guarded(

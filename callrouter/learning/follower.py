@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from math import inf
 
 from callrouter.beliefs.beliefs import Beliefs
 from callrouter.beliefs.document import UnreadableBeliefs, loaded
@@ -16,10 +17,10 @@ from callrouter.ledger.lessons import LessonArchive
 log = logging.getLogger("callrouter.learning")
 
 EVERY_S = 1.0
-SOONEST_S = 0.05
-"""Between two looks at the log, however often somebody wakes the follower."""
 READ = 100
 """Lessons a round trip."""
+START_S = 5.0
+"""A starting instance serves after this, however much there is to learn: after hours without a ledger it is a lot."""
 
 
 class Follower:
@@ -29,7 +30,8 @@ class Follower:
         self.beliefs = Beliefs()
         """Nothing is believed but what the program comes with, until `start`."""
         self.on_alarm: Callable[[str, str], None] = lambda buyer, of: None
-        """Told of each alarm that a new lesson trips: `Beliefs.on_alarm`. Lessons of before the start trip none."""
+        """Told of each alarm that a new lesson trips: `Beliefs.on_alarm`. Lessons of before the start trip none, and
+        those that are learned again none twice."""
         self.behind = 0
         """How many lessons were in the log at the last look that are not learned yet."""
         self._lessons = lessons
@@ -37,30 +39,29 @@ class Follower:
         self._clock = clock
         self._last: Entry | None = None
         """The lesson that made our version, if we have seen it."""
-        self._alarming = False
+        self._newest: int | None = None
+        """The highest number that was ever learned here; ``None`` before the first time that nothing was left."""
         self._failing = False
-        self._wake = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
 
     async def start(self) -> None:
-        """Learn all that there is. What fails now is tried again by `run`."""
-        await self._tried()
+        """Learn what there is, for some seconds at most. The rest, and what fails now, is left to `run`."""
+        await self._tried(START_S)
 
     async def run(self) -> None:
-        """Look each second, or when woken, for ever."""
+        """Look each second, for ever."""
         while True:
-            self._wake.clear()
             await self._tried()
-            await self._pause()
+            await asyncio.sleep(EVERY_S)
 
-    def wake(self) -> None:
-        """There are new lessons: look now."""
-        self._wake.set()
+    async def caught_up(self, within_s: float = inf) -> None:
+        """Return when all lessons are learned that were in the log, or when so much time has passed.
 
-    async def caught_up(self) -> None:
-        """Return when all lessons are learned that were in the log. Raises `EngineUnavailable`, `LedgerUnavailable`."""
+        Raises `EngineUnavailable`, `LedgerUnavailable`, `UnreadableBeliefs`.
+        """
+        ends = self._clock.monotonic() + within_s
         async with self._one_at_a_time:
-            while not await self._looked():
+            while not await self._looked() and self._clock.monotonic() < ends:
                 pass
 
     async def _looked(self) -> bool:
@@ -73,14 +74,16 @@ class Follower:
         if self._is_elsewhere(tail, tail.checkpoint):
             await self._load()
             return False
-        await fold_in_slices(self.beliefs, tail.entries)
-        self.behind -= len(tail.entries)
+        if tail.entries:
+            self._last = None  # whoever waits for us may give up in between
+            await fold_in_slices(self.beliefs, tail.entries)
+            self.behind -= len(tail.entries)
         self._last = tail.entries[-1] if tail.entries else tail.at_version or self._last
-        if len(tail.entries) == READ:
-            return False
-        self._alarming = True
-        self.beliefs.on_alarm = self._alarm
-        return True
+        nothing_left = len(tail.entries) < READ
+        if nothing_left or self._newest is not None:
+            self._newest = max(self._newest or 0, self.beliefs.version)
+            self.beliefs.on_alarm = self._alarm
+        return nothing_left
 
     def _is_elsewhere(self, tail: Tail, checkpoint: int) -> bool:
         """Whether our beliefs are not those that the log goes on from."""
@@ -99,7 +102,7 @@ class Follower:
             raise UnreadableBeliefs("the checkpoint has no document")
         with self._clock.busy():
             beliefs = await asyncio.to_thread(loaded, found[1])
-        if self._alarming:
+        if self._newest is not None:
             beliefs.on_alarm = self._alarm
         if self.beliefs.version:
             fields = {"from_version": self.beliefs.version, "to_version": beliefs.version}
@@ -107,11 +110,12 @@ class Follower:
         self.beliefs, self._last = beliefs, None
 
     def _alarm(self, buyer: str, of: str) -> None:
-        self.on_alarm(buyer, of)
+        if self.beliefs.version > (self._newest or 0):
+            self.on_alarm(buyer, of)
 
-    async def _tried(self) -> None:
+    async def _tried(self, within_s: float = inf) -> None:
         try:
-            await self.caught_up()
+            await self.caught_up(within_s)
         except Exception as error:  # noqa: BLE001 - calls go on with what is believed, and so does the next look
             if not self._failing:
                 why = str(error) if isinstance(error, CallrouterError) else type(error).__name__
@@ -121,11 +125,3 @@ class Follower:
         if self._failing:
             log.info("learning again")
         self._failing = False
-
-    async def _pause(self) -> None:
-        await asyncio.sleep(SOONEST_S)
-        try:
-            async with asyncio.timeout(EVERY_S - SOONEST_S):
-                await self._wake.wait()
-        except TimeoutError:
-            return

@@ -2,7 +2,8 @@
 
 Several instances have a keeper, and each may die at any point. A chunk goes to the ledger first; only then is there a
 checkpoint after it. Whoever finds the chunk there already goes on from that one.
-While the ledger is out lessons wait in the engine, and learning goes on.
+While the ledger is out lessons wait in the engine, and learning goes on. When too many wait, the oldest of them go
+into the checkpoint alone: the engine drops them soon, and what is believed must not go with them.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ KEEP_EVERY_S = 60.0
 CHUNK = 1000
 """Lessons; with so many nobody waits."""
 LOOK_EVERY_S = 5.0
+MOST_WAITING = 400_000
+"""Lessons that wait for a ledger: fewer than the engine has room for (``_lessons.lua``)."""
 STAY = 1000
 """Lessons before the checkpoint that stay in the log, so that a follower who is behind need not load it."""
 _READ = 200
@@ -39,12 +42,14 @@ class Keeper:
         on_error: Callable[[str], None] = lambda operation: None,
         *,
         state_every: int = STATE_EVERY,
+        most_waiting: int = MOST_WAITING,
     ) -> None:
         self._lessons = lessons
         self._archive = archive
         self._clock = clock
         self._on_error = on_error
         self._state_every = state_every
+        self._most_waiting = most_waiting
         self._seen = 0
         """The checkpoint's version when we last looked."""
         self._failing = False
@@ -73,28 +78,40 @@ class Keeper:
         if found is None:
             return False
         if found[0] == self._seen:
-            await self._keep(*found)
+            await self._keep(*found, tail.count or 0)
         return True
 
     def _is_due(self, first: Entry, count: int) -> bool:
         waiting, oldest_s = count + 1 - first.number, self._clock.now() - first.at_ms / 1000
         return waiting >= CHUNK or oldest_s >= KEEP_EVERY_S
 
-    async def _keep(self, version: int, document: str) -> None:
+    async def _keep(self, version: int, document: str, count: int) -> None:
         """Archive what comes after this checkpoint, and then make the next one."""
         if not (entries := await self._read(version)):
             return
+        try:
+            found = await self._archived(version, document, entries)
+        except LedgerUnavailable:
+            if count + 1 - entries[0].number <= self._most_waiting:
+                raise
+            log.error("lessons kept without the ledger: calls that were decided then cannot be decided again")
+            self._on_error("ledger_write")
+            with self._clock.busy():
+                found = await asyncio.to_thread(after, document, entries)
+        if found is not None:
+            await self._lessons.keep(*found, found[0] + 1 - STAY)
+
+    async def _archived(self, version: int, document: str, entries: Sequence[Entry]) -> tuple[int, str] | None:
+        """The version and the document of what is believed after the chunk; ``None``: look again."""
         follows = await self._archive.last()
         with self._clock.busy():
             new = await asyncio.to_thread(made, version, document, entries, follows, self._state_every)
         if await self._archive.keep(new.chunk):
-            version, document = new.version, new.document
-        elif theirs := await self._archive.starting(new.chunk.first):
-            with self._clock.busy():
-                version, document = await asyncio.to_thread(_after_theirs, document, theirs, new)
-        else:
-            return
-        await self._lessons.keep(version, document, version + 1 - STAY)
+            return new.version, new.document
+        if (theirs := await self._archive.starting(new.chunk.first)) is None:
+            return None
+        with self._clock.busy():
+            return await asyncio.to_thread(_after_theirs, document, theirs, new)
 
     async def _read(self, version: int) -> Sequence[Entry]:
         entries: list[Entry] = []

@@ -50,6 +50,7 @@ _RULES: Shape = {**_plain("policy", "max_wait_s", "min_offers", "max_attempts"),
 _DECISION: Shape = {
     **_plain("form", "at", "auction", "after", "beliefs", "vertical", "since", "deadline_at", "tries_left", "choice"),
     **_plain("because", "buyer", "until", "worth_now", "worth_waiting", "horizon_s", "second_costs", "news"),
+    **_plain("answered"),
     "rules": _RULES,
     "offers": _plain(
         *("buyer", "payout", "min_duration_s", "dial_by", "answers", "talks", "stays", "worth", "newcomer")

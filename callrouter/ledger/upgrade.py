@@ -9,9 +9,12 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from callrouter.domain.clock import Clock
+from callrouter.errors import CallrouterError
 from callrouter.ledger.database import open_database, sqlite_file
 
 _LOCK_ID = 7_255_768
@@ -19,7 +22,10 @@ _LOCK_ID = 7_255_768
 
 
 async def upgrade(url: str, clock: Clock | None = None) -> None:
-    """Run the migrations that are missing, all or none. Instances that start together wait for each other."""
+    """Run the migrations that are missing, all or none. Instances that start together wait for each other.
+
+    Raises `CallrouterError` when a newer release has made the tables, and SQLAlchemy's errors.
+    """
     with clock.busy() if clock else nullcontext():
         await _upgrade(url)
 
@@ -44,6 +50,10 @@ def _run(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", "callrouter:ledger/migrations")
     config.attributes["connection"] = connection
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if newer := set(MigrationContext.configure(connection).get_current_heads()) - known:
+        made = ", ".join(sorted(newer))
+        raise CallrouterError(f"the ledger's tables are those of a newer release ({made}); run that one")
     command.upgrade(config, "head")
 
 

@@ -5,7 +5,8 @@ any other is valued by what was believed then, and the course goes on with the c
 still there: there is one course, and at each dial part of it ends.
 """
 
-from math import exp
+from dataclasses import replace
+from math import exp, inf
 
 from callrouter.auction.known import Asked, InHand, Known
 from callrouter.auction.policy import decide
@@ -14,7 +15,7 @@ from callrouter.auction.worth import Weighing
 from callrouter.beliefs.beliefs import Beliefs
 from callrouter.domain.decision import Choice, Rules
 from callrouter.replaying.changes import Changes
-from callrouter.replaying.past import Dialled, Past, Round
+from callrouter.replaying.past import Dialled, Past, Reply, Round
 from callrouter.replaying.really import FAILED, Held, stretches
 from callrouter.replaying.tally import Comes, Doubt, Tally
 from callrouter.replaying.walks import Walk, Wanted
@@ -111,9 +112,12 @@ class Course:
             self._decision += 1
         return Wanted(decisions[self._decision].beliefs, decisions[self._decision].at)
 
-    def reached(self, place: int) -> None:
-        """The recorded decision at this place has been come to."""
+    def known_at(self, place: int) -> Known:
+        """The recorded decision at this place has been come to: what is known there."""
         self._decision = place
+        known = self._changes.known(self._past.known[place])
+        late = {reply.asked.buyer for reply in self._round.replies if self._too_late(reply)}
+        return replace(known, in_hand=tuple(offer for offer in known.in_hand if offer.buyer not in late))
 
     def known(self) -> Known:
         """What is known now."""
@@ -122,7 +126,7 @@ class Course:
             buyer = reply.asked.buyer
             if buyer in self._taken or buyer in self._changes.without:
                 continue
-            if reply.replied_at is None or reply.replied_at + self._shift_s > self.now:
+            if reply.replied_at is None or reply.replied_at + self._shift_s > self.now or self._too_late(reply):
                 awaited.append(self._shifted(reply.asked))
             elif reply.offer is not None and self._changes.allows(buyer, reply.offer.payout):
                 in_hand.append(self._offer(reply.offer))
@@ -137,6 +141,11 @@ class Course:
             awaited=tuple(awaited),
             rules=self._rules,
         )
+
+    def _too_late(self, reply: Reply) -> bool:
+        """Whether it never comes, for the pings end with a deadline that is shorter than it was."""
+        deadline_at = self._changes.deadline_at(self._round.since, inf)
+        return reply.replied_at is not None and reply.replied_at > deadline_at
 
     def _shifted(self, asked: Asked) -> Asked:
         shift = self._shift_s
@@ -190,19 +199,29 @@ class Course:
         known = self.known()
         offer = next(offer for offer in known.in_hand if offer.buyer == buyer)
         weighing = Weighing(known, believed, self.now)
-        dial, chances = weighing.dial(offer), weighing.chances(buyer, offer.min_s)
-        picked_up = chances.answers * chances.stays
+        chances, failing_s = weighing.chances(buyer, offer.min_s), believed.failing_s(buyer)
+        picked_up = chances.answers * self._stays(believed.ring_s(buyer), weighing)
+        keep = (1.0 - chances.answers) * self._stays(failing_s, weighing)
         wins = picked_up * chances.talks
         self.tally.would_dial(buyer, float(offer.payout), wins, believed.dials(buyer))
         self.tally.doubts(Doubt.NEVER_DIALLED)
-        leaves = max(0.0, 1.0 - picked_up - dial.keep)
+        leaves = max(0.0, 1.0 - picked_up - keep)
         self.tally.leaves(leaves)
         self.tally.ends(min(1.0, picked_up / (1.0 - leaves)) if leaves < 1.0 else 1.0)
         self._taken.add(buyer)
         self._dials += 1
         self._tries_left -= 1
         self._stretch, self._held_s = None, 0.0
-        self.now += dial.failing_s
+        self.now += failing_s
+
+    def _stays(self, ringing_s: float, weighing: Weighing) -> float:
+        """The chance that the caller stays for so much ringing: as long as they were seen to hold they do, and who left
+        then is not believed to have stayed, or dialling earlier would look better than it is."""
+        seen_s, left = self._seen()
+        held_on_s = max(0.0, seen_s - self._held_s) * weighing.hold_leave / weighing.ring_leave
+        if ringing_s <= held_on_s:
+            return 1.0
+        return 0.0 if left else exp(-weighing.ring_leave * (ringing_s - held_on_s))
 
     def _real(self, buyer: str) -> Dialled | None:
         """The dial of this very offer that was made at about this time."""

@@ -24,11 +24,10 @@ def otherwise(past: Past, changes: Changes) -> Walk[Comes | None]:
         if answer is None:
             return None
         believed = answer
-        course.reached(place)
         if place and decision.auction != past.decisions[place - 1].auction:
             course.asks_again(decision.auction)
         course.held_until(decision.at)
-        verdict = decide(changes.known(past.known[place]), believed, decision.at)
+        verdict = decide(course.known_at(place), believed, decision.at)
         same = verdict.choice is decision.choice
         if not same or (verdict.choice is Choice.DIAL and verdict.buyer != decision.buyer):
             return course.comes if (yield from course.goes_on(verdict, believed)) else None

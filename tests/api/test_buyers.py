@@ -1,5 +1,6 @@
 """Buyers for operations over real HTTP: who may look and switch, the shapes, and what is refused."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +10,8 @@ import aiohttp
 import pytest
 
 from callrouter.api.buyers import BuyerShown, BuyersShown
+from callrouter.beliefs.document import dumped
+from callrouter.learning.log import LessonLog
 from tests.support.virtual_time import VirtualClock, virtual
 from tests.support.world import LEADS, World, offers, plan
 
@@ -109,16 +112,38 @@ async def test_a_buyer_is_switched_off_and_on_by_the_tokens_name(
 
 
 @virtual
+async def test_a_forgiven_buyer_is_answered_as_it_is_believed_from_now_on(
+    clock: VirtualClock, engine_socket: Path, tmp_path: Path
+) -> None:
+    async with asking(clock, engine_socket, tmp_path, instances=2) as (world, ask):
+        world.contactability.answer, world.lmal.answer = offers("20", "+12145550111"), offers("30", "+12145550112")
+        await world.call()
+        await asyncio.sleep(2)
+        believed = (await ask("GET", LMAL))[1]["believed"]
+        assert (believed["requests"], believed["dials"], believed["talks"]) == (1, 1.0, 1.0)
+        bodies: list[dict[str, Any]] = [{}, {"json": {}}]
+        for sent in bodies:
+            status, body = await ask("POST", f"{LMAL}/forgive", **sent)
+            assert (status, body["believed"]["dials"], body["believed"]["talks"]) == (200, 0, 0)
+            assert (body["buyer"], body["believed"]["requests"]) == ("letsmakealead", 1), "how it replies is kept"
+        assert (await ask("GET", LMAL))[1]["believed"] == body["believed"]
+        await asyncio.sleep(2)
+        one, other = (dumped(served.app.instance.follower.beliefs) for served in world.served)
+        assert one == other
+
+
+@virtual
 async def test_agents_and_strangers_may_neither_look_nor_switch(
     clock: VirtualClock, engine_socket: Path, tmp_path: Path
 ) -> None:
-    paths = [("GET", "/api/v1/buyers"), ("GET", LMAL), ("POST", f"{LMAL}/off"), ("POST", f"{LMAL}/on")]
-    async with asking(clock, engine_socket, tmp_path) as (_, ask):
+    paths = [("GET", "/api/v1/buyers"), ("GET", LMAL), *(("POST", f"{LMAL}/{act}") for act in ("off", "on", "forgive"))]
+    async with asking(clock, engine_socket, tmp_path) as (world, ask):
         for method, path in paths:
             assert (await ask(method, path, role="agent"))[0] == 403
             assert (await ask(method, path, role=None))[0] == 401
         assert (await ask("GET", LMAL))[1]["switched_off"] is None
         assert (await ask("GET", f"{LMAL}/off"))[0] == 405
+        assert (await LessonLog(world.app.instance.engine).after(0, 10)).entries == [], "nobody was forgiven"
 
 
 @virtual
@@ -128,7 +153,7 @@ async def test_an_unknown_buyer_is_404_and_a_wrong_body_is_refused(
     async with asking(clock, engine_socket, tmp_path) as (world, ask):
         for path in ("auto/nobody", "home/letsmakealead", "auto/%20x", f"auto/{'x' * 60}", "AUTO/letsmakealead"):
             assert (await ask("GET", f"/api/v1/buyers/{path}"))[0] == 404
-            for turn in ("off", "on"):
+            for turn in ("off", "on", "forgive"):
                 assert (await ask("POST", f"/api/v1/buyers/{path}/{turn}"))[0] == 404
         wrong: list[tuple[Mapping[str, Any], int]] = [
             ({"json": {"why": ""}}, 422),
@@ -141,7 +166,8 @@ async def test_an_unknown_buyer_is_404_and_a_wrong_body_is_refused(
         ]
         for sent, status in wrong:
             assert (await ask("POST", f"{LMAL}/off", **sent))[0] == status
-        assert (await ask("POST", f"{LMAL}/on", json={"why": "x"}))[0] == 422
+        for turn in ("on", "forgive"):
+            assert (await ask("POST", f"{LMAL}/{turn}", json={"why": "x"}))[0] == 422
         assert (await ask("GET", "/api/v1/buyers?plan=auto"))[0] == 422
         kept = await world.app.instance.engine.hash(world.keys.switches)
         assert kept == {}, "nothing was switched"

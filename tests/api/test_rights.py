@@ -22,7 +22,7 @@ EVERYBODY = {
 }
 OPERATORS = {
     *((CALLS, "GET"), (CALLBACKS, "GET"), (f"{CALLBACKS}/{{id}}", "DELETE"), (f"{CALLBACKS}/{{id}}/retry", "POST")),
-    *((BUYERS, "GET"), (BUYER, "GET"), (f"{BUYER}/off", "POST"), (f"{BUYER}/on", "POST")),
+    *((BUYERS, "GET"), (BUYER, "GET"), *((f"{BUYER}/{act}", "POST") for act in ("off", "on", "forgive"))),
 }
 FILLED = {"phone": "8185550123", "sid": "CA1", "id": "x", "plan": "auto", "buyer": "acme"}
 

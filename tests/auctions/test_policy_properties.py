@@ -219,3 +219,14 @@ def test_an_offer_can_be_dialled_until_its_very_last_moment() -> None:
     known = Known("CA1", "auto", NOW - 5, NOW + 5, 3, (InHand("buyer-a", Decimal(20), 60, NOW),), (), Rules())
     assert decide(known, StatedBeliefs(), NOW).choice is Choice.DIAL
     assert decide(known, StatedBeliefs(), NOW + 0.001).choice is Choice.GIVE_UP
+
+
+def test_an_offer_that_is_about_to_lapse_is_dialled_and_not_weighed_again_a_moment_before() -> None:
+    """Waking up takes some milliseconds: an offer is let go because a better one is worth it, never by them."""
+    offers = ((0.0, 0.0), (1.0, 0.0), (1.25, 0.1))
+    believed = StatedBeliefs(buyers={"buyer-a": Stated(), "buyer-b": Stated(offers=offers, typical=((100.0, 60),))})
+    in_hand = InHand("buyer-a", Decimal(20), 60, NOW + 0.252)
+    known = Known("CA1", "auto", NOW - 1, NOW + 9, 3, (in_hand,), (Asked("buyer-b", NOW - 1, NOW + 9),), Rules())
+    assert decide(known, believed, NOW).choice is Choice.DIAL
+    later = replace(known, in_hand=(replace(in_hand, dial_by=NOW + 5),))
+    assert decide(later, believed, NOW).choice is Choice.WAIT

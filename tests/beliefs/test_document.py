@@ -88,6 +88,17 @@ def test_a_document_of_another_form_is_refused(text: str) -> None:
         loaded(text)
 
 
+@pytest.mark.parametrize(
+    "part",
+    [{"talking": {"CA1/1": ["a", 1.0]}}, {"patience": [["auto"]]}, {"patience": [[]]}, {"buyers": {"a": []}}],
+    ids=str,
+)
+def test_a_document_with_a_part_of_another_shape_is_refused(part: dict[str, object]) -> None:
+    document = json.loads(dumped(learn(Beliefs(), [TalkBegan("a", "auto", "CA1/1", 1.0)])))
+    with pytest.raises(UnreadableBeliefs):
+        loaded(json.dumps({**document, **part}))
+
+
 def test_a_buyer_takes_a_few_thousand_characters() -> None:
     beliefs = Beliefs()
     for number in range(1, 2_001):

@@ -1,7 +1,9 @@
 """When offers come, against numbers worked out by hand."""
 
 from itertools import pairwise
-from math import exp
+from math import exp, inf
+from random import Random
+from statistics import fmean
 
 import pytest
 from hypothesis import given, settings
@@ -41,13 +43,41 @@ def test_after_a_while_only_those_count_that_were_still_silent_then() -> None:
     )
 
 
-def test_a_ping_that_was_cut_off_is_at_risk_no_longer() -> None:
+def test_a_ping_that_was_cut_off_is_at_risk_for_half_of_the_stretch_in_which_it_was() -> None:
     replies = ReplyTimes.of([*EIGHT, (4.0, "cut")], [])
-    offered = 3 + 1.2 * (1 - exp(-2))
-    assert replies.offered_within(0.0, [6.0]) == pytest.approx([offered / (9 + 2 - 1)])
+    # To 3 s nobody was cut off, and then one of six that were silent.
+    early, late = 1.2 * (1 - exp(-1)), 1.2 * (exp(-1) - exp(-2))
+    by_three = (2 + early) / 11
+    still_silent = 1 - (3 + early) / 11
+    assert replies.offered_within(0.0, [3.0, 6.0]) == pytest.approx(
+        [by_three, by_three + still_silent * (1 + late) / (11 - 3 - early - 1 / 2)]
+    )
     assert replies.offered_within(5.5, [6.0])[0] == pytest.approx(
         1.2 * (exp(-5.5 / 3) - exp(-2)) / (4 + 2 * (0.6 * exp(-5.5 / 3) + 0.4))
     )
+
+
+def test_callers_who_leave_early_do_not_make_buyers_look_fast() -> None:
+    """Of pings that are silent when the caller leaves, as many would still have been offered to as of the others."""
+    random = Random(7)
+    replies = ReplyTimes()
+    share, mean_s, patience_s, seen, found = 0.5, 4.0, 12.0, 200, []
+    for _ in range(60):
+        for _ in range(seen):
+            offer_s = random.expovariate(1 / mean_s) if random.random() < share else inf
+            leaves_s = random.expovariate(1 / patience_s)
+            ended = "offer" if offer_s <= min(leaves_s, 10.0) else "cut" if leaves_s < 10.0 else "silent"
+            replies.add(min(offer_s, leaves_s, 10.0), ended)
+        found.append(replies.offered_within(1.0, [1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 9.0])[-1])
+    silent = share * exp(-1 / mean_s) + 1 - share
+    assert fmean(found) == pytest.approx(share * (exp(-1 / mean_s) - exp(-9 / mean_s)) / silent, abs=0.015)
+
+
+def test_where_all_pings_were_cut_off_only_the_imaginary_ones_tell() -> None:
+    replies = ReplyTimes.of([(0.4, "cut")] * 200, [])
+    assert replies.offered_within(1.0, [2.0, 8.0]) == ReplyTimes().offered_within(1.0, [2.0, 8.0])
+    (chance,) = replies.offered_within(0.0, [1.0])
+    assert 0 < chance < ReplyTimes().offered_within(0.0, [1.0])[0]
 
 
 def test_two_hundred_pings_and_twelve_offers_are_remembered() -> None:

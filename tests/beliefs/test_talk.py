@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callrouter.beliefs.beliefs import Beliefs
-from callrouter.beliefs.lessons import Lesson, TalkBegan, TalkEnded
+from callrouter.beliefs.beliefs import OFFER_FADE, Beliefs
+from callrouter.beliefs.lessons import Lesson, Replied, TalkBegan, TalkEnded
 from callrouter.beliefs.talk import EDGES, Curve, TalkEvidence, bin_of, first_guess, guessed
 
 
@@ -133,3 +133,17 @@ def test_survival_falls_and_is_a_chance(
     lasts = [curve.lasts(seconds) for seconds in (0, 1, 7, 30, 30.5, 90, 299, 300, 301, 700, 1_200, 9_000)]
     assert all(0.0 <= chance <= 1.0 for chance in lasts)
     assert all(later <= earlier + 1e-12 for earlier, later in pairwise(lasts))
+
+
+def test_a_buyer_that_nobody_dials_for_a_million_offers_is_believed_to_be_like_any() -> None:
+    beliefs = Beliefs()
+    for number in range(1, 21):
+        beliefs.learn(2 * number, TalkEnded("a", "auto", f"CA{number}/1", 3.0, 90), 0.0)
+        beliefs.learn(2 * number + 1, TalkEnded("b", "auto", f"CB{number}/1", 200.0, 90), 0.0)
+    written_off = beliefs.talks("a", "auto", 90, 0.0)
+    evidence = beliefs.buyers["a"].talks["auto"]
+    for _ in range(1_500_000):  # as `Replied` does
+        evidence.fade(OFFER_FADE)
+    beliefs.learn(1_000, Replied("a", 1.0, "offer", 20.0, 90), 0.0)
+    assert written_off < 0.4
+    assert beliefs.talks("a", "auto", 90, 0.0) == pytest.approx(beliefs.talks_of_all("auto", 90, 0.0))

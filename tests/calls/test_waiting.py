@@ -8,7 +8,7 @@ from callrouter.calls import choosing, transitions
 from callrouter.calls.selling import begin_auction
 from callrouter.calls.setting import Setting, Step
 from callrouter.carrier.seam import BridgeTo, DialEnded, DialStatus
-from callrouter.domain.call import AwaitedBuyer, Call
+from callrouter.domain.call import AwaitedBuyer, Call, Outcome
 from callrouter.domain.decision import Choice
 from callrouter.domain.offer import Decline, Offer
 from callrouter.domain.reasons import Reason
@@ -48,7 +48,9 @@ def test_after_a_refused_post_somebody_waits_for_the_late_offer() -> None:
 def test_the_bid_that_was_taken_up_is_dialled_whatever_has_come_meanwhile() -> None:
     """The post has committed its buyer, and us."""
     call = closed(bid(40)).call
-    call = transitions.late_replies(call, 1, {SLOW: offer(SLOW, "+12145550111", 60, EPOCH + 2)}, impatient(EPOCH + 2)).call
+    call = transitions.late_replies(
+        call, 1, {SLOW: offer(SLOW, "+12145550111", 60, EPOCH + 2)}, impatient(EPOCH + 2)
+    ).call
     named = offer(BIDDER, "+12145550112", 40, EPOCH + 3)
     step = transitions.accepted(call, 1, named, impatient(EPOCH + 3))
     assert isinstance(step.command, BridgeTo)
@@ -81,10 +83,25 @@ def test_a_close_that_finds_waiting_worth_it_after_all_has_somebody_wait() -> No
     assert step.runs_auction
 
 
-def test_nobody_waits_for_those_whom_a_dead_poster_had_asked() -> None:
+def test_those_whom_a_dead_poster_had_asked_are_asked_again_and_not_waited_for() -> None:
     step = transitions.take_over(closed(bid()).call, "me", impatient(EPOCH + 3, "another instance"))
-    assert not step.call.waiting
     assert step.call.acceptances[0].result == "error_unreachable"
+    assert step.runs_auction
+    assert step.call.auction is not None
+    assert (step.call.auction.no, step.call.auction.excluded, step.call.waiting) == (2, (BIDDER,), False)
+
+
+def test_those_whom_a_dead_watcher_had_asked_are_asked_again_also_before_the_first_dial() -> None:
+    refused = transitions.accepted(closed(bid()).call, 1, REFUSED, impatient(EPOCH + 3))
+    step = transitions.take_over(refused.call, "me", impatient(EPOCH + 5, "another instance"))
+    assert step.call.auction is not None
+    assert (step.runs_auction, step.call.auction.no) == (True, 2)
+
+
+def test_those_who_have_had_their_time_are_not_asked_again_before_the_first_dial() -> None:
+    refused = transitions.accepted(closed(bid()).call, 1, REFUSED, impatient(EPOCH + 3))
+    heard = transitions.late_replies(refused.call, 1, {SLOW: None}, impatient(EPOCH + 10))
+    assert transitions.look_again(heard.call, 1, True, impatient(EPOCH + 10)).call.outcome is Outcome.UNSOLD
 
 
 def test_a_call_of_many_waits_still_tells_of_its_dial(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +113,9 @@ def test_a_call_of_many_waits_still_tells_of_its_dial(monkeypatch: pytest.Monkey
         assert run is not None
         thought, _ = choosing.chosen(step.call, run, choosing.known_of(call, run, (), run.awaited, now), "look", now)
         step = replace(step, call=thought)
-    found = transitions.late_replies(step.call, 1, {SLOW: offer(SLOW, "+12145550111", 60, EPOCH + 8)}, impatient(EPOCH + 8))
+    found = transitions.late_replies(
+        step.call, 1, {SLOW: offer(SLOW, "+12145550111", 60, EPOCH + 8)}, impatient(EPOCH + 8)
+    )
     ended = transitions.look_again(found.call, 1, True, impatient(EPOCH + 8))
     assert isinstance(ended.command, BridgeTo)
     assert [d.choice for d in ended.call.decisions][-1] is Choice.DIAL

@@ -2,8 +2,11 @@
 
 import ast
 from pathlib import Path
+from typing import get_args
 
 import callrouter
+from callrouter.auction.auction import ClosedBy
+from callrouter.calls.unsold import NOBODY_ASKED
 from callrouter.calls.words import EVENTS, event_words, left_words, party_words, way_words
 from callrouter.carrier.seam import LeftWhy, LegStatus
 from callrouter.domain.transfer import Way
@@ -37,6 +40,17 @@ def test_an_event_is_told_with_its_detail() -> None:
     assert event_words("party_why", "buyer-2 no-answer") == "the buyer of dial 2 has left, the carrier says: no-answer"
     assert event_words("arrived", "inbound") == "a caller dials in"
     assert event_words("caller_gone", None) == "the caller has left"
+
+
+def test_why_an_auction_was_closed_is_told_in_words_and_not_as_a_code() -> None:
+    closed = {why: event_words("auction_closed", f"2 offers, {why}") for why in (*get_args(ClosedBy), NOBODY_ASKED)}
+    assert closed == {
+        "all_answered": "2 offers, all have answered",
+        "deadline": "2 offers, the auction's time is over",
+        "policy": "2 offers, the policy waits no longer",
+        "nobody_asked": "2 offers, nobody could be asked",
+    }
+    assert event_words("auction_closed", "1 offers") == "1 offers"
 
 
 def test_an_event_of_a_later_release_is_shown_as_it_is() -> None:

@@ -15,6 +15,7 @@ from callrouter.learning.folding import fold
 from callrouter.learning.log import LessonLog
 from tests.commands.command import callrouter
 from tests.commands.taught import VERTICAL, Deployment, deployed, lessons
+from tests.support.process import free_port
 
 
 @pytest.fixture
@@ -144,3 +145,13 @@ def test_without_a_service_there_is_nothing_to_look_at(tmp_path: Path) -> None:
     done = callrouter("beliefs", environ={"CALLROUTER_DATA_DIR": str(tmp_path)})
     assert (done.returncode, done.stdout) == (1, "")
     assert "no service has run in" in done.stderr
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("action", [["show"], ["export"], ["forgive", "able"]])
+def test_an_engine_that_is_out_is_told_in_one_line_that_names_the_remedy(tmp_path: Path, action: list[str]) -> None:
+    out = {"CALLROUTER_DATA_DIR": str(tmp_path), "CALLROUTER_REDIS_URL": f"redis://127.0.0.1:{free_port()}"}
+    done = callrouter("beliefs", *action, environ=out)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith("callrouter: the engine does not answer (")
+    assert done.stderr.endswith("); check CALLROUTER_REDIS_URL\n")

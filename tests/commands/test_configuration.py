@@ -1,7 +1,9 @@
 """Broken configuration, told all at once; good configuration, shown without its secrets."""
 
 import json
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,6 +114,7 @@ def test_check_shows_each_plans_effective_values(tmp_path: Path) -> None:
     (shown,) = json.loads(callrouter("check", "--json", environ=environ).stdout)["plans"]
     wanted = {"intake.attempts": 2, "auction.deadline_s": 7.5, "bridge.caller_id": "+18885550199"}
     wanted |= {"transfers.open_s": 600, "transfers.payout_for": "agent, ops, system", "bridge.allow_regions": "none"}
+    wanted |= {"vertical": "auto", "auction.policy": "expected_value", "auction.max_wait_s": "none"}
     assert wanted.items() <= shown["effective"].items()
     assert "unsold.callback.hours" in shown["effective"]
     page = " ".join(callrouter("check", environ=environ).stdout.split())
@@ -143,6 +146,11 @@ def test_a_buyer_of_calls_under_sell_lead_is_a_mistake_also_in_a_plan_that_is_br
         ])  # fmt: skip
 
 
+def _alike() -> dict[str, Any]:
+    """One buyer, of which YAML makes no alias when a plan has it twice."""
+    return deepcopy(BUYERS["letsmakealead"])
+
+
 @pytest.mark.parametrize(
     ("change", "warning"),
     [
@@ -152,6 +160,20 @@ def test_a_buyer_of_calls_under_sell_lead_is_a_mistake_also_in_a_plan_that_is_br
         (
             {"buyers": {"shut": {**BUYERS["letsmakealead"], "guards": {"hours": {"holidays": ["2026-12-25"]}}}}},
             "buyers.shut.guards.hours: no day has a span, so it is never asked",
+        ),
+        ({"auction": {"max_wait_s": 10}}, "auction.max_wait_s: it is not below deadline_s, so it bounds nothing"),
+        ({"auction": {"min_offers": 9}}, "auction.min_offers: calls are offered to 2 buyers only, so all are waited"),
+        (
+            {"buyers": {"one": {**BUYERS["letsmakealead"], "priority": 2}}},
+            "buyers.one.priority: only the policy priority heeds it; write auction.policy: priority, or remove it",
+        ),
+        (
+            {"buyers": {"one": {**BUYERS["letsmakealead"], "weight": 0.5}}, "auction": {"policy": "highest_payout"}},
+            "buyers.one.weight: only the policy priority heeds it",
+        ),
+        (
+            {"buyers": {"one": _alike(), "two": _alike()}, "auction": {"policy": "priority"}},
+            "auction.policy: all buyers have one priority and one weight, so who is served first is a lot",
         ),
     ],
 )
@@ -163,6 +185,18 @@ def test_check_warns_of_what_is_allowed_and_hardly_meant(
     assert done.returncode == 0
     (told,) = [line for line in done.stdout.splitlines() if line.startswith("warning: ")]
     assert told.startswith(f"warning: plan auto: {warning}")
+
+
+def test_check_shows_whom_a_plan_of_priorities_serves_first(tmp_path: Path) -> None:
+    one, two = _alike(), {**_alike(), "priority": 2, "weight": 1.5}
+    write_plan(tmp_path, buyers={"one": one, "two": two}, auction={"policy": "priority"})
+    done = callrouter("check", environ=environment(tmp_path))
+    page = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert [line for line in page if line.startswith("buyer adapter")] == [
+        "buyer adapter mode method window priority weight url asked"
+    ]
+    assert [line for line in page if line.startswith("two letsmakealead one_step form 30 s 2 1.5 ")]
+    assert "warning: plan auto" not in done.stdout
 
 
 def test_check_shows_the_guards_both_addresses_and_what_each_buyer_is_asked_about(tmp_path: Path) -> None:

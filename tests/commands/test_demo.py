@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import re
 import signal
+import subprocess
 from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
@@ -206,6 +207,10 @@ async def test_a_demo_that_is_kept_tells_where_to_look(tmp_path: Path) -> None:
         async with aiohttp.ClientSession() as session, session.get(api[1], headers={"Authorization": api[0]}) as got:
             assert len((await got.json())["calls"]) == 1
         await _tries_the_console(output.read_text())
+        for command, told in (("learned", "What calls taught"), ("explain", "A caller of plan auto-insurance")):
+            (shown,) = re.findall(rf"  {command} +(.+)\n", output.read_text())
+            done = await asyncio.to_thread(subprocess.run, ["sh", "-c", shown], capture_output=True, text=True)
+            assert (done.returncode, done.stdout.startswith(told)) == (0, True), done.stderr
         (log,) = re.findall(r"  log +(\S+)\n", output.read_text())
         assert await asyncio.to_thread(lambda: '"serving"' in Path(log).read_text())
     finally:

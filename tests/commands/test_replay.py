@@ -149,3 +149,15 @@ def test_of_one_call_no_interval_is_claimed() -> None:
     text = replay_page(found, Changes(), "plan", "2026-11-20 (UTC)", 120)
     assert "The money would be $8.10 more; one call tells nothing of others." in text
     assert "inf" not in text
+
+
+@pytest.mark.parametrize(("was", "would"), [(0.0766, 0.0772), (0.0772, 0.0766)])
+def test_what_differs_by_less_than_is_printed_is_told_to_be_the_same(was: float, would: float) -> None:
+    """Never "more would leave: 7.7 % instead of 7.7 %"."""
+    calls = [
+        Compared(str(no), "auto", _comes("a", no, 0.86 + was, was), _comes("a", no, 0.86 + would, would))
+        for no in range(5)
+    ]
+    text = " ".join(replay_page(Replayed(calls=5, made=9, compared=calls), Changes(), "plan", "", 120).split())
+    assert "Callers would be held as long. As many would leave." in text
+    assert "7.7 % → 7.7 %" in text

@@ -4,13 +4,14 @@ import asyncio
 import json
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from callrouter.engine import embedded
-from tests.commands.command import callrouter, environment, started, write_plan
+from tests.commands.command import callrouter, environment, process_environment, started, write_plan
 from tests.support.ports import two_ports
 from tests.support.process import free_port
 from tests.support.waiting import wait_until
@@ -43,6 +44,34 @@ def test_a_ledger_that_does_not_open_is_told_in_one_line_and_the_engine_is_ended
         assert not _runs(embedded.socket_path(data))
     finally:
         embedded.stop(data)
+
+
+_COUNTED = """
+import gc, os, signal, sys
+from callrouter.cli import main
+from callrouter.server import DrainingServer
+startup = DrainingServer.startup
+async def counted(server, sockets=None):
+    await startup(server, sockets)
+    print(gc.get_freeze_count(), len(gc.get_objects()), flush=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+DrainingServer.startup = counted
+sys.exit(main())
+"""
+
+
+def test_what_a_started_service_has_is_never_collected_while_callers_wait(tmp_path: Path) -> None:
+    write_plan(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", _COUNTED, "serve", "--port", str(free_port())],
+        env=process_environment(environment(tmp_path)),
+        capture_output=True,
+        text=True,
+        timeout=40,
+        check=True,
+    )
+    kept, looked_through = (int(count) for count in done.stdout.split())
+    assert kept > 50_000 > looked_through
 
 
 async def test_serving_is_logged_when_it_serves_and_the_data_folder_is_nobody_elses(tmp_path: Path) -> None:

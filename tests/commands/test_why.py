@@ -1,6 +1,9 @@
 """``calls show`` says why a call went the way it went."""
 
+import pytest
+
 from callrouter.commands.call_page import call_page
+from callrouter.commands.tables import filled
 from callrouter.simulator.carrier import PhoneScript
 from tests.console import records
 from tests.support.world import World, in_world, offers, plan
@@ -51,3 +54,11 @@ async def test_a_real_call_that_waited_three_seconds_and_was_offered_on_says_so(
     ]
     assert heads[3].startswith("Nothing came of contactability's offer. Dialled letsmakealead, which offers $10.00")
     assert "Looked again 6 times until 5.3 s: waiting stayed worth more" in " ".join(lines)
+
+
+@pytest.mark.parametrize("width", range(20, 60))
+def test_no_line_of_the_terminal_tears_a_number_from_its_unit(width: int) -> None:
+    said = "$18.33 × 89 % that it answers × 84 % that the talk lasts 3 s × 94 % that the caller is still there"
+    lines = filled(said, width, "  1.2 s  ", "  ").splitlines()
+    assert " ".join(" ".join(lines).split()) == f"1.2 s {said}"
+    assert [line for line in lines if line.lstrip()[:2] in ("% ", "s ") or len(line) > width] == []

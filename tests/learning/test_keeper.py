@@ -2,16 +2,20 @@
 
 import asyncio
 import logging
+import re
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from callrouter.beliefs.beliefs import Beliefs
 from callrouter.beliefs.document import dumped
+from callrouter.engine.client import script
 from callrouter.errors import EngineUnavailable, LedgerUnavailable
 from callrouter.learning.again import beliefs_at
-from callrouter.learning.keeper import CHUNK, KEEP_EVERY_S, STAY, Keeper
+from callrouter.learning.keeper import CHUNK, KEEP_EVERY_S, MOST_WAITING, STAY, Keeper
 from callrouter.learning.log import Entry
 from callrouter.ledger.database import open_database, sqlite_url
 from callrouter.ledger.lessons import LessonArchive, LessonChunk
@@ -198,6 +202,36 @@ async def test_while_the_ledger_is_out_lessons_wait_and_are_learned(
     assert await on_sqlite.archived() == everything
 
 
+async def test_what_is_believed_is_not_lost_when_a_ledger_is_out_for_so_long_that_lessons_go(
+    on_sqlite: Learning, caplog: pytest.LogCaptureFixture
+) -> None:
+    follower = await on_sqlite.following()
+    out = LessonArchive(open_database("sqlite+aiosqlite:////nowhere/at/all.db"), on_sqlite.clock)
+    keeper = Keeper(on_sqlite.log, out, on_sqlite.clock, most_waiting=2 * CHUNK)
+    for seed in range(5):
+        await on_sqlite.log.add(lessons(CHUNK, seed))
+    await follower.caught_up()
+    everything = await on_sqlite.entries()
+    for _ in range(1 + 3):
+        assert await keeper.round()
+    with pytest.raises(LedgerUnavailable):
+        await keeper.round()
+    assert len([record for record in caplog.records if "without the ledger" in record.message]) == 3
+    assert await on_sqlite.version() == everything[3 * CHUNK - 1].number
+    assert len(await on_sqlite.entries()) == 2 * CHUNK + STAY
+    assert dumped((await on_sqlite.following()).beliefs) == dumped(follower.beliefs) == learned_of(everything)
+    await on_sqlite.keep_all()
+    assert await on_sqlite.archived() == everything[3 * CHUNK :]
+    again = await beliefs_at(on_sqlite.archive, on_sqlite.clock, everything[4 * CHUNK].number)
+    assert again is not None
+    assert dumped(again) == learned_of(everything[: 4 * CHUNK + 1])
+
+
+def test_lessons_go_into_the_checkpoint_before_the_engine_drops_them() -> None:
+    (limit,) = re.findall(r"LESSONS_MOST = (\d+)", script("lessons_add").text)
+    assert int(limit) > MOST_WAITING + 50 * CHUNK
+
+
 async def test_a_new_engine_begins_with_what_the_ledger_has(learning: Learning) -> None:
     live, everything = await learning.following(), list[Entry]()
     for seed in (1, 2):
@@ -269,8 +303,12 @@ async def test_a_new_engine_never_counts_from_below_what_the_ledger_has(on_sqlit
     assert not await on_sqlite.log.keep(ahead, "{}", 0)
 
 
-async def test_an_archive_that_nobody_can_read_does_not_end_learning(on_sqlite: Learning) -> None:
-    odd = LessonChunk(first=5, last=9, prior=0, base=5, from_ms=1, to_ms=2, before=b"?", lessons=b"?")
+ODD = dumped(Beliefs()).replace('"talking":{}', '"talking":{"CA1":["able"]}')
+
+
+@pytest.mark.parametrize("before", [b"?", zlib.compress(ODD.encode())])
+async def test_an_archive_that_nobody_can_read_does_not_end_learning(on_sqlite: Learning, before: bytes) -> None:
+    odd = LessonChunk(first=5, last=9, prior=0, base=5, from_ms=1, to_ms=2, before=before, lessons=b"?")
     assert await on_sqlite.archive.keep(odd)
     await on_sqlite.log.add(lessons(20))
     follower = await on_sqlite.following()

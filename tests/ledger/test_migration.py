@@ -12,6 +12,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, inspect
 
 from callrouter.domain.clock import SystemClock
+from callrouter.errors import CallrouterError
 from callrouter.ledger.database import open_database, sqlite_url
 from callrouter.ledger.reads import Ledger
 from callrouter.ledger.rows import Rows
@@ -157,6 +158,22 @@ async def test_a_downgrade_leaves_the_calls_and_can_be_taken_back(empty_url_of_t
     await database.dispose()
     assert tables & set(metadata.tables) == {"calls", "sales"}
     await upgrade(empty_url_of_test)
+    assert await counted(empty_url_of_test) == before
+
+
+async def test_a_ledger_of_a_newer_release_is_left_alone_and_that_is_said(empty_url_of_test: str) -> None:
+    """As by an instance that dies and comes back while the others are upgraded, or after a release is taken back."""
+    await filled(empty_url_of_test, *CALLS)
+    await upgrade(empty_url_of_test)
+    before = await counted(empty_url_of_test)
+    database = open_database(empty_url_of_test)
+    async with database.begin() as connection:
+        await connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(CallrouterError, match=r"of a newer release \(9999\); run that one"):
+        await upgrade(empty_url_of_test)
+    async with database.connect() as connection:
+        assert (await connection.exec_driver_sql("SELECT version_num FROM alembic_version")).scalar() == "9999"
+    await database.dispose()
     assert await counted(empty_url_of_test) == before
 
 

@@ -132,8 +132,24 @@ async def test_fewer_dials_end_a_call_earlier_and_more_go_on_with_it() -> None:
 
 async def test_a_shorter_deadline_cuts_off_who_answers_later() -> None:
     one = await compared(Played([SLOW_WINS]), "auction.deadline_s=4")
-    # The late offer is still good for the next dial.
-    assert one.would.money == pytest.approx(20 * WINS + KEEPS * 40)
+    # The later offer, with which the call was won, never comes: pings end with the auction's time.
+    assert one.would.money == pytest.approx(20 * WINS)
+    assert dials(one.would) == {"a": 1}
+    assert one.would.hold_s == pytest.approx(4)
+
+
+async def test_what_came_after_a_shorter_deadline_is_not_there_for_the_next_dial_either() -> None:
+    first_fails = {"a": Offers(1, "20.00"), "b": Offers(6, "40.00", "bridged", pays=True)}
+    recorded = Played([first_fails], QUICK)
+    in_time, late = await compared(recorded, "deadline_s=7"), await compared(recorded, "deadline_s=4")
+    assert (in_time.was.money, in_time.would.money) == (40, 40)
+    assert (late.would.money, dials(late.would)) == (0, {"a": 1})
+    assert Doubt.ASKED_AGAIN in late.would.doubts
+
+
+async def test_without_an_offer_in_a_shorter_deadline_nobody_is_dialled() -> None:
+    one = await compared(Played([{"b": Offers(6, "40.00", "bridged", pays=True)}]), "deadline_s=4")
+    assert (one.was.money, one.would.money, dials(one.would)) == (40, 0, {})
     assert one.would.hold_s == pytest.approx(4)
 
 

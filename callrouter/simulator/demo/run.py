@@ -48,6 +48,8 @@ class Played:
     agrees: bool
     url: str
     data_dir: Path
+    settings: Path
+    """With which, in a shell, commands reach this service, its plan and its partners."""
     log: Path
     """The service's."""
     ops_token: str
@@ -121,6 +123,7 @@ async def _play(options: DemoOptions, clock: Clock, out: TextIO, world: DemoWorl
         agrees=all(c.holds for c in checks),
         url=service.url,
         data_dir=service.data_dir,
+        settings=service.settings,
         log=service.log,
         ops_token=service.ops_token,
         agent_token=service.agent_token,

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import secrets
+import shlex
 import signal
 import socket
 import sys
@@ -46,6 +47,8 @@ class Service:
         self.data_dir = folder / "data"
         self.dialplans = folder / "dialplans"
         self.log = self.data_dir / "service.log"
+        self.settings = folder / "settings.sh"
+        """For a shell: the commands of callrouter then work with this service, its plan and its partners."""
         self.ops_token, self.agent_token = secrets.token_hex(16), secrets.token_hex(16)
         self._account = {"TWILIO_ACCOUNT_SID": account_sid, "TWILIO_AUTH_TOKEN": auth_token}
         self.crashes = False
@@ -56,6 +59,7 @@ class Service:
     async def start(self, environ: Mapping[str, str]) -> None:
         """Start it with these further variables, and wait until it is ready. Raises `DemoFailed`."""
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._write_settings(self._environ(environ))
         command = (sys.executable, "-m", "callrouter", "serve", "--host", "127.0.0.1", "--port", str(self.port))
         with self.log.open("ab") as log:
             # A session of its own: Ctrl-C is ours to handle, the service is then stopped in good order.
@@ -214,6 +218,11 @@ class Service:
             **self._account,
             **further,
         }
+
+    def _write_settings(self, environ: Mapping[str, str]) -> None:
+        lines = [f"export {name}={shlex.quote(value)}\n" for name, value in environ.items() if name not in _KEPT]
+        self.settings.touch(mode=0o600)
+        self.settings.write_text("".join(lines))
 
     @property
     def python_path(self) -> dict[str, str]:
