@@ -53,7 +53,7 @@ ENGINE_OPERATIONS = (
     *("commit", "admit", "health", "beat", "look", "job_claim", "job_done", "job_retry", "job_requeue"),
     *("job_stand", "job_withdraw", "job_due", "job_cancel", "sale_intent", "sale_step", "sale_end"),
     *("guard_book", "guard_release", "buyers_look", "reply_claim", "reply_settle", "sign_in"),
-    *("get", "set", "getex", "delete", "hget", "hgetall", "hmget", "hsetnx", "hset", "hdel"),
+    *("get", "set", "getex", "delete", "hget", "hgetall", "hmget", "hset", "hdel"),
     *("zrange", "zrevrange", "zadd", "zcount", "mget", "xreadgroup", "xack", "ping", "gauges", "amend"),
     *("reply_keep", "lessons_add", "lessons_read", "beliefs_keep", "other"),
 )

@@ -199,29 +199,19 @@ class Course:
         known = self.known()
         offer = next(offer for offer in known.in_hand if offer.buyer == buyer)
         weighing = Weighing(known, believed, self.now)
-        chances, failing_s = weighing.chances(buyer, offer.min_s), believed.failing_s(buyer)
-        picked_up = chances.answers * self._stays(believed.ring_s(buyer), weighing)
-        keep = (1.0 - chances.answers) * self._stays(failing_s, weighing)
+        dial, chances = weighing.dial(offer), weighing.chances(buyer, offer.min_s)
+        picked_up = chances.answers * chances.stays
         wins = picked_up * chances.talks
         self.tally.would_dial(buyer, float(offer.payout), wins, believed.dials(buyer))
         self.tally.doubts(Doubt.NEVER_DIALLED)
-        leaves = max(0.0, 1.0 - picked_up - keep)
+        leaves = max(0.0, 1.0 - picked_up - dial.keep)
         self.tally.leaves(leaves)
         self.tally.ends(min(1.0, picked_up / (1.0 - leaves)) if leaves < 1.0 else 1.0)
         self._taken.add(buyer)
         self._dials += 1
         self._tries_left -= 1
         self._stretch, self._held_s = None, 0.0
-        self.now += failing_s
-
-    def _stays(self, ringing_s: float, weighing: Weighing) -> float:
-        """The chance that the caller stays for so much ringing: as long as they were seen to hold they do, and who left
-        then is not believed to have stayed, or dialling earlier would look better than it is."""
-        seen_s, left = self._seen()
-        held_on_s = max(0.0, seen_s - self._held_s) * weighing.hold_leave / weighing.ring_leave
-        if ringing_s <= held_on_s:
-            return 1.0
-        return 0.0 if left else exp(-weighing.ring_leave * (ringing_s - held_on_s))
+        self.now += dial.failing_s
 
     def _real(self, buyer: str) -> Dialled | None:
         """The dial of this very offer that was made at about this time."""

@@ -245,7 +245,5 @@ def test_a_buyer_with_a_wrong_value_is_held_against_the_catalogue_without_it(tmp
 
 def test_a_key_that_resembles_none_is_answered_with_those_that_are_known(tmp_path: Path) -> None:
     remedy = remedy_of(tmp_path, "auction.winner", "auction: {winner: best}\n")
-    assert (
-        remedy
-        == "unknown key; remove it (known here: deadline_s, fast_answer_s, floor, max_wait_s, min_offers, policy, post_s)"
-    )
+    known = "deadline_s, fast_answer_s, floor, max_wait_s, min_offers, policy, post_s"
+    assert remedy == f"unknown key; remove it (known here: {known})"
