@@ -3,7 +3,7 @@ bids need."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import inf
 
@@ -17,6 +17,7 @@ from callrouter.auction.stopping import LOOK_AGAIN_S
 from callrouter.buyers.base import Ask
 from callrouter.calls import transitions
 from callrouter.calls.choosing import chosen, known_of
+from callrouter.calls.keeping import Keeping
 from callrouter.calls.progress import Applied, Progress
 from callrouter.calls.selling import Decide
 from callrouter.calls.setting import Setting, Step
@@ -28,9 +29,6 @@ from callrouter.domain.offer import BuyerResult, Decline, Offer
 from callrouter.domain.reasons import Reason
 from callrouter.errors import EngineUnavailable
 from callrouter.metrics import Metrics
-
-KEEP_AGAIN_S = (1.0, 2.0, 4.0, 8.0)
-"""The pauses before an answer that the engine did not take is kept again."""
 
 log = logging.getLogger("callrouter.auction")
 
@@ -44,6 +42,8 @@ class _Held:
     plan: Plan
     auction: Auction
     ask: Ask
+    waits: tuple[Decision, ...]
+    """Why an earlier owner had held the caller."""
 
 
 class Bidding:
@@ -55,13 +55,13 @@ class Bidding:
         """By call and auction."""
         self._news: dict[str, asyncio.Event] = {}
         """Of callers that are held here for a late offer: whether one has come."""
-        self._finishing: set[asyncio.Task[None]] = set()
+        self._keeping = Keeping(progress.store)
         self.draining: Callable[[], bool] = lambda: False
 
     @property
     def listeners(self) -> Collection[asyncio.Task[None]]:
         """What still listens for late offers, or keeps answers that the engine did not take."""
-        return [*self._listeners.values(), *self._finishing]
+        return [*self._listeners.values(), *self._keeping.under_way]
 
     def caller_left(self, sid: str) -> None:
         """The call has ended: nobody waits for late offers any more."""
@@ -126,10 +126,11 @@ class Bidding:
         clock, ask = self._deps.clock, _ask(call, plan)
         started = clock.monotonic()
         budget = Budget.of(max(0.0, run.deadline_at - clock.now()), clock)
-        already = await self._already(call, run)
+        already = await self._keeping.replies(call.sid, run.no)
+        waits = await self._keeping.waits(call.sid, run.no) if already else ()
 
         async def keep(result: BuyerResult) -> None:
-            await self._keep(call.sid, str(run.no), result)
+            await self._keeping.keep(call.sid, str(run.no), result)
 
         in_hand = {offer.buyer for offer in call.offers}
         auction = Auction(
@@ -143,7 +144,7 @@ class Bidding:
             on_result=keep,
         )
         self._metrics.auction_overhead.labels("prepare").observe(clock.monotonic() - started)
-        held = _Held(call, run, plan, auction, ask)
+        held = _Held(call, run, plan, auction, ask, waits)
         async with auction:
             decisions = await self._until_decided(held)
             await auction.reported()
@@ -168,7 +169,7 @@ class Bidding:
             while not auction.over:
                 await auction.hear(inf)
             return ()
-        call, heard = held.call, None
+        call, heard, kept = held.call.replaced(decisions=(*held.call.decisions, *held.waits)), None, None
         while True:
             at = self._progress.setting(held.plan, clock.now())
             known = known_of(call, run, auction.offers, auction.awaited, at)
@@ -180,6 +181,9 @@ class Bidding:
                 return call.decisions[len(held.call.decisions) :]
             if verdict.because is not Because.NO_OFFER_YET or heard is None:
                 call = thought  # that there is no offer yet needs no saying twice
+                if heard != {}:
+                    waits = call.decisions[len(held.call.decisions) :]
+                    kept = self._keeping.keep_waits(call.sid, run.no, waits, kept)
             heard = await auction.hear((verdict.until or at.now) - clock.now())
 
     async def _close(
@@ -221,7 +225,7 @@ class Bidding:
         """A listener has ended; one that was cancelled before it began has left its auction open."""
         self._listeners.pop(of, None)
         if not auction.over:
-            self._until_done(auction.end(), f"end of auction {of[0]}")
+            self._keeping.until_done(auction.end(), f"end of auction {of[0]}")
 
     async def _hear_late(self, held: _Held) -> None:
         auction, sid = held.auction, held.call.sid
@@ -292,7 +296,7 @@ class Bidding:
                 self._metrics.posts.labels(bid.buyer, cut_off.value).inc()
                 raise
         self._metrics.posts.labels(bid.buyer, result.label).inc()
-        await self._keep(call.sid, f"post {acceptance.no}", result)
+        await self._keeping.keep(call.sid, f"post {acceptance.no}", result)
         verdict = result.offer or result.decline or Decline(reason=Reason.ERROR_OTHER)
         applied = await self.settle(
             call, f"post:{acceptance.no}", lambda c, at: transitions.accepted(c, acceptance.no, verdict, at)
@@ -301,45 +305,13 @@ class Bidding:
             self._free(_ask(call, plan), plan, [bid.buyer])
         return applied if applied.changed else None
 
-    # -- seats and replies ----------------------------------------------------------------------------------------
+    # -- seats ----------------------------------------------------------------------------------------------------
 
     def _free(self, ask: Ask, plan: Plan, buyers: Iterable[str]) -> None:
         """Nothing comes of what these buyers offered, and no step of the call frees the seats that were booked."""
         for buyer in buyers:
             if buyer in plan.buyers:
                 self._deps.limits.release(replace(seat_of(self._deps, ask, buyer, plan.buyers[buyer], 0), asked_at=0))
-
-    async def _keep(self, sid: str, of: str, result: BuyerResult) -> None:
-        try:
-            await self._progress.store.keep_reply(sid, of, result)
-        except EngineUnavailable:
-            log.warning("reply not kept", extra={"call_id": sid, "buyer": result.buyer})
-            self._until_done(self._keep_again(sid, of, result), f"reply {sid}")
-
-    def _until_done(self, work: Coroutine[object, object, None], name: str) -> None:
-        """Nobody waits for it but a drain."""
-        task = asyncio.create_task(work, name=name)
-        self._finishing.add(task)
-        task.add_done_callback(self._finishing.discard)
-
-    async def _keep_again(self, sid: str, of: str, result: BuyerResult) -> None:
-        """What was heard while the engine was out is learned when it is back; kept twice it counts once."""
-        for pause_s in KEEP_AGAIN_S:
-            await asyncio.sleep(pause_s)
-            try:
-                await self._progress.store.keep_reply(sid, of, result)
-                return
-            except EngineUnavailable:
-                continue
-
-    async def _already(self, call: Call, run: AuctionRun) -> dict[str, BuyerResult]:
-        """What an earlier owner of this auction had heard; nothing is asked twice."""
-        try:
-            replies = await self._progress.store.replies(call.sid)
-        except EngineUnavailable:
-            return {}
-        mine = f"{run.no}:"
-        return {key.removeprefix(mine): result for key, result in replies.items() if key.startswith(mine)}
 
 
 def _first(call: Call) -> str | None:

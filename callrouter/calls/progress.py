@@ -134,7 +134,7 @@ class Progress:
             if step.call is call:
                 self._on_orders(step)
                 return Applied(call, step.command, plan, changed=False)
-            step = await self._owed(self._settled(step, plan))
+            step = await self._explained(call, await self._owed(self._settled(step, plan)))
             done = await self.store.commit(await self._commit(call, step, plan, event_id), version)
             if done.kind == "ok":
                 return self._applied(call, step, plan, done)
@@ -218,6 +218,15 @@ class Progress:
         unowed = call.replaced(callback=why, callback_at=None, sale=why if step.sale else call.sale)
         words = Apologise(farewell(unowed)) if isinstance(step.command, Apologise) else step.command
         return replace(step, call=unowed, callback=None, sale=None, command=words)
+
+    async def _explained(self, before: Call, step: Step) -> Step:
+        """With why the caller was held, where the call ends before its auction is decided: only its owner knew."""
+        run, call = before.auction, step.call
+        undecided = before.state is CallState.AUCTION and run is not None and run.closed_at is None
+        if not undecided or run is None or call.state is not CallState.ENDED or call.decisions != before.decisions:
+            return step
+        waits = await self.store.waits(call.sid, run.no)
+        return replace(step, call=call.replaced(decisions=(*call.decisions, *waits))) if waits else step
 
     async def _commit(self, before: Call | None, step: Step, plan: Plan | None, event_id: str) -> Commit:
         ended = step.call.state is CallState.ENDED

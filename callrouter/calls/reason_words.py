@@ -20,7 +20,7 @@ BY: dict[PolicyName, str] = {
 }
 """What each policy does."""
 NEW_AUCTION = "Buyers had been asked anew (auction {no})."
-NEWCOMER = " Nobody has talked with {buyer} yet: these chances are those of buyers on the whole."
+NEWCOMER = " Little is known of {buyer}: these chances are those of buyers on the whole."
 FAILED = "Nothing came of {buyer}'s offer."
 A_DIAL_FAILED = "The dial failed."
 DIALLED = "Dialled {offer}."

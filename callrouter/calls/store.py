@@ -13,6 +13,7 @@ from callrouter.calls.closing import CALLBACK_ID, SALE_ID
 from callrouter.calls.learned import Unheard, taught
 from callrouter.calls.setting import CallbackWanted, SaleWanted
 from callrouter.domain.call import Call, CallState
+from callrouter.domain.decision import Decision
 from callrouter.domain.offer import BuyerResult
 from callrouter.engine.client import Engine
 from callrouter.engine.keys import BOOKS_TTL_S, CALL_TTL_S, REPLIES_TTL_S, SALE_TTL_S, STANDING_TTL_S, Keys
@@ -154,6 +155,19 @@ class CallStore:
         """Every result kept, by ``<auction no>:<buyer>`` or ``post <no>:<buyer>``."""
         found = await self._engine.hash(self._engine.keys.replies(sid))
         return {field: BuyerResult.model_validate_json(text) for field, text in found.items()}
+
+    async def keep_waits(self, sid: str, auction_no: int, waits: Sequence[Decision]) -> None:
+        """Keep why a caller is held, for whoever ends the call, or takes it over, before its auction is decided."""
+        told = {"auction": auction_no, "decisions": [wait.model_dump(mode="json", exclude_none=True) for wait in waits]}
+        await self._engine.set(self._engine.keys.waits(sid), json.dumps(told), REPLIES_TTL_S)
+
+    async def waits(self, sid: str, auction_no: int) -> tuple[Decision, ...]:
+        """What was kept of this auction's waits."""
+        text = await self._engine.get(self._engine.keys.waits(sid))
+        told = json.loads(text) if text else {}
+        if told.get("auction") != auction_no:
+            return ()
+        return tuple(Decision.model_validate(wait) for wait in told["decisions"])
 
     async def bridged_at(self, plan: str, phone: str) -> float:
         """When this person was last connected, epoch seconds; 0 for never or long ago."""

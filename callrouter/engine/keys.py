@@ -74,6 +74,10 @@ class Keys:
         """Hash ``<auction no>:<buyer>`` → JSON of `BuyerResult`; the first result wins."""
         return self._key("replies", sid)
 
+    def waits(self, sid: str) -> str:
+        """JSON of why a caller is held in an auction that is not decided yet; it lives as long as replies."""
+        return self._key("waits", sid)
+
     @property
     def live(self) -> str:
         """Sorted set of calls that have not ended; score: when the sweeper should look (epoch ms)."""

@@ -86,7 +86,7 @@ def test_the_chances_of_a_moment_are_not_given_as_a_reason() -> None:
 def test_what_is_only_guessed_of_a_newcomer_is_said_to_be() -> None:
     bolt, cord = (known.model_copy(update={"newcomer": True}) for known in (BOLT, CORD))
     said = words(made(Choice.WAIT, Because.WORTH_WAITING, **WORTHS, offers=(bolt,), awaited=(cord,)))
-    assert said[1].endswith("Nobody has talked with bolt yet: these chances are those of buyers on the whole.")
+    assert said[1].endswith("Little is known of bolt: these chances are those of buyers on the whole.")
     assert said[2] == f"{TYPICAL[:-1]} (a guess: it is new)."
 
 
