@@ -9,6 +9,8 @@ from callrouter.domain.offer import BuyerResult
 from callrouter.domain.reasons import OFFER, Family, Reason
 from callrouter.domain.transfer import Way
 
+CARRIER_RINGS_ON_S = 5.0
+"""How much longer than told a carrier may ring."""
 _TALKED = frozenset({AttemptResult.BRIDGED, AttemptResult.EARLY_HANGUP})
 _NOT_PICKED_UP = frozenset({AttemptResult.BUSY, AttemptResult.NO_ANSWER, AttemptResult.FAILED})
 _OURS = frozenset({Reason.ERROR_ADAPTER, Reason.NO_OFFER_CALLER_GONE})
@@ -134,8 +136,10 @@ def _ring_s(attempt: Attempt, call: Call) -> float:
     until = attempt.answered_at
     if until is None:
         until = _ended_at(attempt, call) - (attempt.talk_s if _heard(attempt) else 0)
-        if attempt.action_at is None and attempt.leg_ended_at is None:  # nobody told; it was found out later
-            until = min(until, attempt.decided_at + attempt.ring_timeout_s)
+        # Nobody may have told how long they talked, or that it was over at all; no phone rings for longer than this.
+        told = attempt.action_at is not None or attempt.leg_ended_at is not None
+        longest_s = attempt.ring_timeout_s + (CARRIER_RINGS_ON_S if told else 0.0)
+        until = min(until, attempt.decided_at + longest_s)
     return round(max(0.0, until - attempt.decided_at), 3)
 
 

@@ -81,7 +81,7 @@ STORIES: dict[str, tuple[Sequence[Told], Sequence[Lesson]]] = {
     ),
     "a talk of unknown length": (
         (*RINGS, (109, over(DialStatus.COMPLETED))),
-        (DIALLED, Rang(FIRST, True, 106.0), Held(VERTICAL, "ring", 106.0, False), ended(0, cut=True)),
+        (DIALLED, Rang(FIRST, True, 25.0), Held(VERTICAL, "ring", 25.0, False), ended(0, cut=True)),
     ),
     "a talk that our own failure cuts off": (
         (*TALKS, (29, "fail")),
