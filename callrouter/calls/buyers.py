@@ -107,7 +107,7 @@ class Buyers:
     async def forgive(self, plan: str, buyer: str, by: str) -> dict[str, Any] | None:
         """Forget how this buyer's phone was answered and how long its talks lasted, in every plan; then as `one`.
 
-        Other instances learn it within a second or two. ``by`` is whose word it is. Twice is the same as once.
+        Other instances learn it within some seconds. ``by`` is whose word it is. Twice is the same as once.
         """
         if self._find(plan, buyer) is None:
             return None

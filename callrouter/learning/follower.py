@@ -17,6 +17,8 @@ from callrouter.ledger.lessons import LessonArchive
 log = logging.getLogger("callrouter.learning")
 
 EVERY_S = 1.0
+IDLE_EVERY_S = 5.0
+"""How often an instance looks while nobody calls: each look that finds nothing doubles the pause up to this."""
 READ = 100
 """Lessons a round trip."""
 START_S = 5.0
@@ -49,10 +51,13 @@ class Follower:
         await self._tried(START_S)
 
     async def run(self) -> None:
-        """Look each second, for ever."""
+        """Look each second while there is something to learn, less often while there is not; for ever."""
+        pause_s = EVERY_S
         while True:
+            before = self.beliefs.version
             await self._tried()
-            await asyncio.sleep(EVERY_S)
+            pause_s = EVERY_S if self.beliefs.version != before else min(2 * pause_s, IDLE_EVERY_S)
+            await asyncio.sleep(pause_s)
 
     async def caught_up(self, within_s: float = inf) -> None:
         """Return when all lessons are learned that were in the log, or when so much time has passed.

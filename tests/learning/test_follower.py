@@ -181,7 +181,7 @@ async def test_an_engine_that_is_out_is_said_once_and_calls_go_on_with_what_is_b
 
 
 @virtual
-async def test_new_lessons_are_learned_within_a_second(
+async def test_new_lessons_are_learned_within_a_second_while_there_are_calls_and_soon_after_a_quiet_time(
     clock: VirtualClock, engine_socket: Path, tmp_path: Path
 ) -> None:
     await upgrade(sqlite_url(tmp_path), clock)
@@ -189,10 +189,11 @@ async def test_new_lessons_are_learned_within_a_second(
     log = LessonLog(engine)
     follower = Follower(log, ledger.lessons, clock)
     task = asyncio.create_task(follower.run())
-    await asyncio.sleep(3.5)
-    added, began = await log.add(lessons(30)), clock.now()
-    await wait_until(lambda: follower.beliefs.version == added)
-    assert clock.now() - began <= 1.1
+    await asyncio.sleep(30)
+    for within_s in (5.1, 1.1, 1.1):
+        added, began = await log.add(lessons(30)), clock.now()
+        await wait_until(lambda: follower.beliefs.version == added, timeout_s=60)  # noqa: B023 - awaited at once
+        assert clock.now() - began <= within_s
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await ledger.close()
