@@ -20,7 +20,7 @@ from tests.transfers.agents import ANNAS_PHONE, TOKENS, Anna
 
 TALKER, BRIEF, UNWANTED, SEEKER, PATIENT, PRIZED, HANDED, KEPT = (f"+1512555010{no}" for no in range(1, 9))
 """Callers: one who qualifies, one whose buyer hangs up just too early, one whom nobody wants, one whose first buyer
-does not pick up until the other's offer has lapsed, one whose better buyer is slow, one for whom one buyer offers so
+does not pick up until the other's offer has lapsed, one whose only buyer is slow, one for whom one buyer offers so
 much that nobody waits for the other, and two whom an agent has."""
 GOOD, SHORT, DEAF, OTHER = (f"+1650555010{no}" for no in range(1, 5))
 """Buyers' numbers: talks long enough, talks too short, is not picked up, and the second best."""
@@ -80,7 +80,7 @@ async def busy_world(clock: Clock, engine_socket: Path, folder: Path) -> AsyncIt
         }
         world.lmal.answer = by_caller(told, offers("40.00", GOOD, 0.2, 2))
         broken = Answer(latency_s=0.1, fault="5xx")
-        told = {UNWANTED: lambda params: broken, PRIZED: offers("90.00", OTHER, 0.3, 2)}
+        told = {UNWANTED: lambda params: broken, PATIENT: refuses(), PRIZED: offers("90.00", OTHER, 0.3, 2)}
         world.contactability.answer = by_caller(told, offers("30.00", OTHER, 0.3, 2))
         for number in (GOOD, OTHER):
             world.carrier.phone(number, PhoneScript(ring_s=0.5, talk_s=3.5))
