@@ -81,6 +81,8 @@ async def busy_world(clock: Clock, engine_socket: Path, folder: Path) -> AsyncIt
         world.lmal.answer = by_caller(told, offers("40.00", GOOD, 0.2, 2))
         broken = Answer(latency_s=0.1, fault="5xx")
         told = {UNWANTED: lambda params: broken, PATIENT: refuses(), PRIZED: offers("90.00", OTHER, 0.3, 2)}
+        # Later than the dearer offer, so that no race decides who is dialled first.
+        told |= dict.fromkeys((SEEKER, BRIEF), offers("30.00", OTHER, 0.8, 2))
         world.contactability.answer = by_caller(told, offers("30.00", OTHER, 0.3, 2))
         for number in (GOOD, OTHER):
             world.carrier.phone(number, PhoneScript(ring_s=0.5, talk_s=3.5))
