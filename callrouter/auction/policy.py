@@ -8,7 +8,15 @@ from dataclasses import replace
 
 from callrouter.auction.fixed import by_payout, by_priority
 from callrouter.auction.known import Asked, Believed, InHand, Known
-from callrouter.auction.stopping import LOOK_AGAIN_S, WORTH_MORE, Arrivals, arrivals_of, best_wait, horizons_until
+from callrouter.auction.stopping import (
+    LOOK_AGAIN_S,
+    WORTH_MORE,
+    Arrivals,
+    DialNow,
+    arrivals_of,
+    best_wait,
+    horizons_until,
+)
 from callrouter.auction.verdict import Verdict
 from callrouter.auction.worth import Weighing, best_plan, in_order
 from callrouter.domain.decision import Because, Choice
@@ -69,7 +77,7 @@ def _by_worth(
         return verdict.but(choice=Choice.WAIT, because=Because.TOO_FEW_OFFERS, until=until)
     within = [horizon for horizon in horizons if now + horizon <= bound + 1e-6]
     trimmed = [_trimmed(coming, len(within)) for coming in arrivals]
-    wait = best_wait(known, in_hand, first, worth_now, trimmed, fallbacks, within, weighing)
+    wait = best_wait(DialNow(known, in_hand, first, worth_now, fallbacks), trimmed, within, weighing)
     verdict = verdict.but(worth_waiting=wait.worth, horizon_s=wait.horizon_s)
     if wait.worth <= WORTH_MORE * worth_now:
         return verdict

@@ -70,18 +70,21 @@ def arrivals_of(
     return found
 
 
-def best_wait(
-    known: Known,
-    in_hand: Sequence[Dial],
-    first: Dial,
-    worth_now: float,
-    arrivals: Sequence[Arrivals],
-    fallbacks: Sequence[Dial],
-    horizons: Sequence[float],
-    weighing: Weighing,
-) -> Wait:
+@dataclass(frozen=True, slots=True)
+class DialNow:
+    """What a wait is weighed against: dialling ``first`` now, and what may come after it."""
+
+    known: Known
+    in_hand: Sequence[Dial]
+    first: Dial
+    worth: float
+    """With all that may follow."""
+    fallbacks: Sequence[Dial]
+
+
+def best_wait(against: DialNow, arrivals: Sequence[Arrivals], horizons: Sequence[float], weighing: Weighing) -> Wait:
     """The horizon up to which waiting is worth most, and what it is worth."""
-    comers = _better(known, in_hand, first, worth_now, arrivals, fallbacks, weighing)
+    comers = _better(against, arrivals, weighing)
     leave, best = weighing.hold_leave, Wait(0.0, 0.0)
     gained, nobody, before_s = 0.0, 1.0, 0.0
     for index, horizon_s in enumerate(horizons):
@@ -92,10 +95,10 @@ def best_wait(
             comes = (chances[index] - came_before) / left if left > 1e-9 else 0.0
             gained += nobody * here * comes * worth
             nobody *= 1.0 - comes
-        still, then = worth_now, weighing.now + horizon_s
-        if then > first.dial_by - LAPSES_S:  # whoever wakes up at its last moment is too late
-            alive = [dial for dial in in_hand if then <= dial.dial_by - LAPSES_S]
-            still = best_plan(alive, fallbacks, known.tries_left, then)[1]
+        still, then = against.worth, weighing.now + horizon_s
+        if then > against.first.dial_by - LAPSES_S:  # whoever wakes up at its last moment is too late
+            alive = [dial for dial in against.in_hand if then <= dial.dial_by - LAPSES_S]
+            still = best_plan(alive, against.fallbacks, against.known.tries_left, then)[1]
         waiting = gained + nobody * exp(-leave * horizon_s) * still
         if waiting > best.worth:
             best = Wait(waiting, horizon_s)
@@ -103,26 +106,18 @@ def best_wait(
     return best
 
 
-def _better(
-    known: Known,
-    in_hand: Sequence[Dial],
-    first: Dial,
-    worth_now: float,
-    arrivals: Sequence[Arrivals],
-    fallbacks: Sequence[Dial],
-    weighing: Weighing,
-) -> list[tuple[list[float], float]]:
+def _better(against: DialNow, arrivals: Sequence[Arrivals], weighing: Weighing) -> list[tuple[list[float], float]]:
     """Of each buyer whose offer may be better than what is in hand: the chance that it has come, by horizon, and what
     the call is worth with it; the best first."""
-    order = in_order([*in_hand, *fallbacks])
+    order = in_order([*against.in_hand, *against.fallbacks])
     found = []
     for coming in arrivals:
         buyer = coming.asked.buyer
         rest = (dial for dial in order if dial.buyer != buyer)
         keep = coming.dial.keep
-        following = value_of(rest, known.tries_left - 1, weighing.now + coming.dial.failing_s)
+        following = value_of(rest, against.known.tries_left - 1, weighing.now + coming.dial.failing_s)
         # It must win so much to come first, and so much to be worth more with all that may follow.
-        least = max(first.index * (1.0 - keep), worth_now - keep * following)
+        least = max(against.first.index * (1.0 - keep), against.worth - keep * following)
         better = [win + keep * following for win in coming.wins if win > least]
         if better:
             share = len(better) / len(coming.wins)
